@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ucgroup/subsys.h - write a subsystem: state and behaviour hung on cgroups.
+ *
+ * A subsystem is one `struct cgroup_subsys` with callbacks. The built-in ones
+ * use nothing but this header, and so does a plug-in loaded with
+ * `ucgroupd --subsystem FILE.so` (see CGROUP_SUBSYS_PLUGIN at the end).
+ *
+ * Threads: the daemon is one loop. Every callback runs on it, one at a time,
+ * and every function here must be called from it, but for css_get(),
+ * css_put() and css_tryget(), which any thread may call at any time.
+ * A callback must not block: while it runs, every client waits.
+ *
+ * Errors are negative errno values.
+ */
+#ifndef UCGROUP_SUBSYS_H
+#define UCGROUP_SUBSYS_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes whenever a struct below changes its layout or a callback its meaning. */
+#define CGROUP_SUBSYS_ABI 1
+
+#define CGROUP_SUBSYS_NAME_MAX 32 /* bytes, without the NUL */
+
+struct cgroup;
+struct cgroup_subsys;
+struct cgroup_file;
+struct cgroup_seq;
+
+/*
+ * One task, named in the daemon's pid namespace. Valid for the call it is
+ * passed to; copy it to keep it.
+ */
+struct cgroup_task {
+	pid_t tid;
+	pid_t tgid;
+};
+
+/*
+ * What one subsystem keeps for one cgroup. A subsystem embeds this in its own
+ * struct, zeroed, and hands a pointer to it back from create(); the core fills
+ * it in. Read-only for the subsystem.
+ */
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys *subsys;
+	int32_t refcnt; /* changed by css_get/put/tryget alone */
+};
+
+/*
+ * A control file. Of the reading callbacks the first one set in this order is
+ * used: read, read_u64, read_s64, read_seq; of the writing ones: write,
+ * write_u64, write_s64, write_string. A file without a reading (writing)
+ * callback answers EINVAL to a read (write).
+ */
+#define CFTYPE_ONLY_ON_ROOT 0x1u
+#define CFTYPE_NOT_ON_ROOT 0x2u
+#define CFTYPE_NO_PREFIX 0x4u /* the name carries no "SUBSYS." prefix */
+
+struct cftype {
+	const char *name;
+	mode_t mode; /* 0: derived from the callbacks, 0444, 0644 or 0200 */
+	unsigned int flags;
+	intptr_t private_value; /* the subsystem's own */
+
+	int (*open)(struct cgroup_file *file);
+	void (*release)(struct cgroup_file *file);
+
+	/* Raw: returns bytes read or written, or an error. */
+	ssize_t (*read)(struct cgroup_file *file, char *buf, size_t size, off_t off);
+	ssize_t (*write)(struct cgroup_file *file, const char *buf, size_t size, off_t off);
+
+	/* Numbers: the core prints and parses, SPEC-conforming, and answers bad input itself. */
+	int (*read_u64)(struct cgroup *cgrp, const struct cftype *cft, uint64_t *val);
+	int (*write_u64)(struct cgroup *cgrp, const struct cftype *cft, uint64_t val);
+	int (*read_s64)(struct cgroup *cgrp, const struct cftype *cft, int64_t *val);
+	int (*write_s64)(struct cgroup *cgrp, const struct cftype *cft, int64_t val);
+
+	/* Text: printed once, at the first read, into one buffer the reads then share. */
+	int (*read_seq)(struct cgroup_file *file, struct cgroup_seq *seq);
+	/* The written text, without surrounding white space, NUL-terminated. */
+	int (*write_string)(struct cgroup_file *file, const char *text);
+};
+
+/* An open control file, as callbacks see it. */
+struct cgroup_file {
+	struct cgroup *cgrp;
+	const struct cftype *cft;
+	struct cgroup_task task; /* who opened it; for a write or a read, who does that */
+	uid_t euid;		 /* effective uid of the opener */
+	void *private_data;	 /* the callbacks' own, for open..release */
+};
+
+/* Text output. Errors stick and are reported when the read is answered. */
+void cgroup_seq_printf(struct cgroup_seq *seq, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void cgroup_seq_write(struct cgroup_seq *seq, const void *data, size_t len);
+
+struct cgroup_subsys {
+	const char *name;	      /* 1-32 of a-z 0-9 _ */
+	const struct cftype *cftypes; /* ends with a NULL name; may be NULL */
+
+	/*
+	 * create: make the state for CGRP and store it in *css. Called for the root when the
+	 * subsystem is registered, for every other cgroup before its mkdir returns. The parent's
+	 * state is css_of(cgroup_parent(cgrp), ss). An error fails the mkdir.
+	 * destroy: free it. No reference is left.
+	 */
+	int (*create)(struct cgroup_subsys *ss, struct cgroup *cgrp,
+		      struct cgroup_subsys_state **css);
+	void (*destroy)(struct cgroup_subsys *ss, struct cgroup *cgrp);
+	/*
+	 * pre_destroy: the cgroup is idle and about to be removed: drop the references the
+	 * subsystem holds itself. An error (say -EBUSY) calls the removal off.
+	 */
+	int (*pre_destroy)(struct cgroup_subsys *ss, struct cgroup *cgrp);
+
+	/*
+	 * can_attach: may TASK enter CGRP? It is not there yet. Each success is followed by one
+	 * attach or one cancel_attach for the same task.
+	 * attach: TASK is in CGRP now and was in OLD.
+	 */
+	int (*can_attach)(struct cgroup_subsys *ss, struct cgroup *cgrp,
+			  const struct cgroup_task *task);
+	void (*cancel_attach)(struct cgroup_subsys *ss, struct cgroup *cgrp,
+			      const struct cgroup_task *task);
+	void (*attach)(struct cgroup_subsys *ss, struct cgroup *cgrp, struct cgroup *old,
+		       const struct cgroup_task *task);
+
+	/*
+	 * fork and exit of tasks outside the root cgroup of every hierarchy, told in the order in
+	 * which they happened, after the fact. At exit the task is still in its cgroups for
+	 * task_css(). A subsystem that sets one makes the kernel hook wake the daemon for it.
+	 */
+	void (*fork)(struct cgroup_subsys *ss, const struct cgroup_task *task);
+	void (*exit)(struct cgroup_subsys *ss, const struct cgroup_task *task);
+
+	/* populate: add files with cgroup_add_file(s) beyond `cftypes`; an error fails the mkdir. */
+	int (*populate)(struct cgroup_subsys *ss, struct cgroup *cgrp);
+	/* post_clone: copy what makes CGRP usable from its parent (clone_children, cgroup_clone). */
+	void (*post_clone)(struct cgroup_subsys *ss, struct cgroup *cgrp);
+	/* bind: the subsystem now belongs to the hierarchy of ROOT (the default one: unmounted). */
+	void (*bind)(struct cgroup_subsys *ss, struct cgroup *root);
+
+	/* Filled in by the core. */
+	unsigned int id;
+	void *private_data; /* the subsystem's own, one per daemon */
+};
+
+/*
+ * cgroup_add_file(s): add one control file (or a list ending with a NULL name) to CGRP. The cftype
+ * must outlive the cgroup. -EEXIST: the name is taken; -ENOMEM.
+ */
+int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct cftype *cft);
+int cgroup_add_files(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct cftype *cfts);
+
+/*
+ * References to a css keep its cgroup from being removed or released. From any thread, never
+ * blocking. css_get: the caller holds one already, or the cgroup cannot go. css_tryget: false when
+ * the cgroup is being removed. css_put: the last one may release the cgroup (the loop sees to it).
+ */
+void css_get(struct cgroup_subsys_state *css);
+bool css_tryget(struct cgroup_subsys_state *css);
+void css_put(struct cgroup_subsys_state *css);
+
+/* The state SS keeps for CGRP; NULL when SS is not bound to its hierarchy. */
+struct cgroup_subsys_state *css_of(const struct cgroup *cgrp, const struct cgroup_subsys *ss);
+/* The cgroup TASK is in, in the hierarchy SS is bound to; never NULL (a gone task: the root). */
+struct cgroup *task_cgroup(const struct cgroup_task *task, const struct cgroup_subsys *ss);
+struct cgroup_subsys_state *task_css(const struct cgroup_task *task,
+				     const struct cgroup_subsys *ss);
+
+struct cgroup *cgroup_parent(const struct cgroup *cgrp); /* NULL for the root */
+struct cgroup *cgroup_first_child(const struct cgroup *cgrp);
+struct cgroup *cgroup_next_sibling(const struct cgroup *cgrp);
+/* Is CGRP the same as ANCESTOR or below it? */
+bool cgroup_is_descendant(const struct cgroup *cgrp, const struct cgroup *ancestor);
+/* The path from the hierarchy's root ("/" for it) into BUF; its length, or -ENAMETOOLONG. */
+int cgroup_path(const struct cgroup *cgrp, char *buf, size_t size);
+/* The number of tasks in CGRP itself, now. */
+size_t cgroup_task_count(struct cgroup *cgrp);
+
+/*
+ * Walk the tasks of CGRP as of cgroup_iter_start(). End every started walk.
+ * start: 0 or -ENOMEM. next: NULL at the end; the result is valid until the next call.
+ */
+struct cgroup_iter {
+	struct cgroup_task *tasks;
+	size_t n, pos;
+};
+int cgroup_iter_start(struct cgroup *cgrp, struct cgroup_iter *it);
+const struct cgroup_task *cgroup_iter_next(struct cgroup_iter *it);
+void cgroup_iter_end(struct cgroup_iter *it);
+
+/*
+ * Make a child `node_TID` of TASK's cgroup in the hierarchy of SS, run every post_clone, move TASK
+ * in. 0 also when SS is bound to no mounted hierarchy (nothing is done); -EEXIST; what mkdir or a
+ * move may answer.
+ */
+int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss);
+
+/*
+ * A plug-in defines exactly one of these, with the macro. The daemon refuses another ABI number.
+ */
+struct cgroup_subsys_plugin {
+	uint32_t abi;
+	uint32_t size; /* sizeof(struct cgroup_subsys) it was built with */
+	struct cgroup_subsys *subsys;
+};
+#define CGROUP_SUBSYS_PLUGIN(ss)                                                                   \
+	__attribute__((visibility("default")))                                                     \
+	const struct cgroup_subsys_plugin ucgroup_subsys_plugin = {                                \
+		CGROUP_SUBSYS_ABI, sizeof(struct cgroup_subsys), &(ss)}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

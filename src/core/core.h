@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * core.h - the framework: hierarchies of cgroups, css_sets, tasks, files, releases.
+ *
+ * What everybody outside src/core/ may call. The core makes no system call, opens no file and has
+ * no clock: what it needs from the world it asks through `struct core_ops`, so that tests drive it
+ * with made-up tasks. Structures are in internal.h.
+ *
+ * Threads: one. Everything here is called from the daemon's loop; css references (subsys.h) are
+ * the one exception.
+ *
+ * Errors are negative errno values. Strings passed in are copied.
+ */
+#ifndef UCGROUP_CORE_H
+#define UCGROUP_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <ucgroup/subsys.h>
+
+struct core;	  /* the one context */
+struct hierarchy; /* a tree of cgroups with its subsystems */
+
+#define CORE_MAX_HIERARCHIES 64 /* mounted ones; the default hierarchy is not counted */
+#define CORE_MAX_SUBSYS 32
+#define CORE_NAME_MAX 255	       /* bytes of a cgroup's name */
+#define CORE_HIERARCHY_NAME_MAX 64     /* bytes of name= */
+#define CORE_MAX_TID (4 * 1024 * 1024) /* tids are below this (PID_MAX_LIMIT) */
+
+/* css_set ids. A task with no id is dead, or not yet born. */
+#define CSET_NONE 0u
+#define CSET_INITIAL 1u /* the root of every hierarchy */
+
+/*
+ * Where a task is: its css_set and a number that changes with every change of it, so that "still
+ * there" can be told from "there again".
+ */
+struct core_place {
+	uint32_t cset;
+	uint32_t gen;
+};
+
+/* Who asks. Kernel v1 judges a move by the opener of the file, and so do we. */
+struct core_cred {
+	pid_t tid; /* in the daemon's pid namespace; 0: unknown, or nobody in particular */
+	uid_t euid;
+	bool owner; /* may set a release agent: the instance's owner, in the initial user ns */
+};
+
+struct core_thread {
+	pid_t tid;
+	struct core_place place;
+};
+
+/* What a tracker knows of one live task. */
+struct core_task_info {
+	pid_t tgid;
+	struct core_place place;
+	uid_t uid, suid;
+};
+
+/*
+ * What the core asks of the world. All are called on the loop, with `arg`.
+ */
+struct core_ops {
+	/*
+	 * Consume the log up to now, calling core_task_*() below for each event in order. The
+	 * invariant every observation rests on: what happened before the call has been folded in
+	 * when it returns.
+	 */
+	void (*replay)(void *arg);
+	/* Tasks the kernel counts in a css_set, forks in flight included. Cheap. */
+	uint64_t (*cset_count)(void *arg, uint32_t cset);
+	/* -ESRCH: no such task, or it is exiting. */
+	int (*task_info)(void *arg, pid_t tid, struct core_task_info *info);
+	/*
+	 * Put TID into css_set TO if it is still at FROM; the move is logged and comes back through
+	 * core_task_moved() at the next replay. -ESRCH: gone. -EAGAIN: no longer at FROM, or being
+	 * born; look again. -EINVAL: a kernel thread that cannot be moved.
+	 */
+	int (*move)(void *arg, pid_t tid, struct core_place from, uint32_t to);
+	/* All live threads of TGID, being-born ones (place.cset CSET_NONE) included; free() it. */
+	int (*threads)(void *arg, pid_t tgid, struct core_thread **threads, size_t *n);
+	/* Every live task in the initial css_set: calls back for each. */
+	int (*each_initial)(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid),
+			    void *fn_arg);
+	/* Give way for a moment: a task being born is not placed yet. */
+	void (*pause)(void *arg);
+	/* Nanoseconds since 1970. */
+	uint64_t (*now)(void *arg);
+	/* FROM ANY THREAD: a last css_put happened; call core_settle() on the loop soon. */
+	void (*kick)(void *arg);
+	/* H has a release to deliver: call core_release_next() from the loop, not from here. */
+	void (*release_ready)(void *arg, struct hierarchy *h);
+	/* A subsystem with fork or exit callbacks is (not) there: want the log at once. */
+	void (*want_events)(void *arg, bool fork, bool exit);
+	/*
+	 * The tree changed: CGRP was made, or is about to go (its name still valid), or its set of
+	 * files changed. So that mounts other than the one that asked forget what they cached.
+	 */
+	void (*tree_changed)(void *arg, struct cgroup *cgrp);
+	/* A message for the log; priority as in syslog.h. */
+	void (*log)(void *arg, int priority, const char *fmt, va_list ap);
+	/* Any of the above may be NULL but replay, cset_count, task_info, move, threads. */
+};
+
+/* ---- context ------------------------------------------------------------------------------ */
+
+/* NULL: out of memory. OPS must outlive the core. */
+struct core *core_new(const struct core_ops *ops, void *arg, uint32_t max_csets);
+void core_free(struct core *core);
+/*
+ * Register SS before the first mount or later; creates its root css. -EINVAL: a bad name or no
+ * create/destroy; -EEXIST; -ENOSPC; or create()'s error.
+ */
+int core_register_subsys(struct core *core, struct cgroup_subsys *ss);
+
+/* ---- the fold over the log (called by a tracker, from ops->replay) -------------------------- */
+
+void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
+void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, uint32_t to);
+void core_task_died(struct core *core, pid_t tid, uint32_t cset);
+/* The thread OLD lives on under the tid NEW (exec by a thread that is not the leader). */
+void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t cset);
+/*
+ * Events were lost: between begin and end the tracker calls core_rebuild_task() for every task it
+ * finds outside the initial css_set; who is not named has died. Events logged meanwhile are folded
+ * in afterwards: the last one of a task says where it is.
+ */
+void core_rebuild_begin(struct core *core);
+void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
+void core_rebuild_end(struct core *core);
+
+/* Replay, then free what became empty and queue the releases that fell due. */
+void core_settle(struct core *core);
+
+/* ---- hierarchies -------------------------------------------------------------------------- */
+
+struct core_mount_opts {
+	uint64_t subsys_mask; /* by subsystem id */
+	bool all, none;
+	bool noprefix, clone_children;
+	char name[CORE_HIERARCHY_NAME_MAX + 1]; /* "" for none */
+	char *release_agent;			/* NULL: not given; owned */
+};
+
+/*
+ * Parse a comma-separated option string. On error *what (if not NULL) is a message for a person,
+ * to be freed. mount(8)'s generic options must have been taken out.
+ */
+int core_mount_opts_parse(struct core *core, const char *text, struct core_mount_opts *opts,
+			  char **what);
+void core_mount_opts_clear(struct core_mount_opts *opts);
+
+/*
+ * Find or make the hierarchy OPTS ask for and take a mount reference on it. -EBUSY, -EINVAL,
+ * -ENOSPC (the 65th), -EPERM (release_agent by someone else than the owner); nothing has changed.
+ */
+int core_mount(struct core *core, const struct core_mount_opts *opts, const struct core_cred *cred,
+	       struct hierarchy **h, char **what);
+/* Drop a mount reference; the last one dissolves a lone root. */
+void core_umount(struct core *core, struct hierarchy *h);
+int core_remount(struct core *core, struct hierarchy *h, const struct core_mount_opts *opts,
+		 const struct core_cred *cred, char **what);
+
+struct hierarchy *core_hierarchy_next(struct core *core, struct hierarchy *prev); /* newest first */
+/* By its name or its comma-separated subsystems, in any order. NULL: none such. */
+struct hierarchy *core_hierarchy_find(struct core *core, const char *name);
+uint32_t hierarchy_id(const struct hierarchy *h);
+struct cgroup *hierarchy_root(const struct hierarchy *h);
+size_t hierarchy_n_cgroups(const struct hierarchy *h); /* with the root */
+unsigned int hierarchy_n_mounts(const struct hierarchy *h);
+uint64_t hierarchy_subsys_mask(const struct hierarchy *h);
+const char *hierarchy_name(const struct hierarchy *h); /* of name=; "" for none */
+const char *hierarchy_release_agent(const struct hierarchy *h);
+/* The name, else the comma-separated subsystems: UCGROUP_HIERARCHY and HIERARCHY:/PATH. */
+const char *hierarchy_label(const struct hierarchy *h);
+/* Its options as a mount would show them ("cpuset,noprefix,name=x,release_agent=/y"); free() it. */
+char *hierarchy_options(const struct hierarchy *h);
+struct core *hierarchy_core(const struct hierarchy *h);
+/* Whoever serves mounts hangs its own state here. */
+void hierarchy_set_mount_data(struct hierarchy *h, void *data);
+void *hierarchy_mount_data(const struct hierarchy *h);
+
+/* The subsystem with this id, NULL past the last. */
+struct cgroup_subsys *core_subsys(struct core *core, unsigned int id);
+struct hierarchy *core_subsys_hierarchy(struct core *core, unsigned int id);
+
+/* ---- the tree ----------------------------------------------------------------------------- */
+
+struct hierarchy *cgroup_hierarchy(const struct cgroup *cgrp);
+const char *cgroup_name(const struct cgroup *cgrp); /* "/" for the root */
+/* Never used again, in no hierarchy; 1 and up. */
+uint64_t cgroup_serial(const struct cgroup *cgrp);
+/* NULL: there is no such cgroup any more. */
+struct cgroup *core_cgroup_by_serial(struct core *core, uint64_t serial);
+/* By name, NAME of LEN bytes; NULL: none such. */
+struct cgroup *cgroup_lookup(struct cgroup *parent, const char *name, size_t len);
+/* PATH from the hierarchy's root, slashes as usual, "." and ".." refused. -ENOENT, -EINVAL. */
+int hierarchy_resolve(struct hierarchy *h, const char *path, struct cgroup **cgrp);
+size_t cgroup_n_children(const struct cgroup *cgrp);
+struct cgroup *cgroup_child_after(const struct cgroup *parent, const struct cgroup *prev);
+
+/* -EEXIST, -EINVAL (a newline, a slash, "." or ".."), -ENAMETOOLONG, a subsystem's error. */
+int cgroup_mkdir(struct cgroup *parent, const char *name, mode_t mode, uid_t uid, gid_t gid,
+		 struct cgroup **cgrp);
+/* -EBUSY. On success CGRP is gone (its memory lives while files are open on it). */
+int cgroup_rmdir(struct cgroup *cgrp);
+/* Within its parent. -EEXIST, -EINVAL, -ENAMETOOLONG, -EBUSY (the root). */
+int cgroup_rename(struct cgroup *cgrp, const char *name);
+bool cgroup_is_idle(struct cgroup *cgrp); /* settles first */
+/* Was the cgroup removed? (for holders of an open file) */
+bool cgroup_is_dead(const struct cgroup *cgrp);
+/* Keep the memory of a removed cgroup; by whoever has a file of it open. */
+void cgroup_hold(struct cgroup *cgrp);
+void cgroup_unhold(struct cgroup *cgrp);
+
+bool cgroup_notify_on_release(const struct cgroup *cgrp);
+void cgroup_set_notify_on_release(struct cgroup *cgrp, bool on);
+
+/* ---- moving ------------------------------------------------------------------------------- */
+
+/* Move one thread / every thread of its process into CGRP. SPEC 5; -ESRCH, -EACCES, -EINVAL, … */
+int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
+int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
+/* The cgroup of a live task in H. -ESRCH. */
+int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct cgroup **cgrp);
+/*
+ * The tasks of CGRP, settled, ascending; as tids or as tgids each once. free() it. -ENOMEM.
+ */
+int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n);
+
+/* ---- attributes: what chown, chmod and xattrs leave on a directory or a file ----------------- */
+
+struct core_attr {
+	mode_t mode; /* permission bits */
+	uid_t uid;
+	gid_t gid;
+	uint64_t ctime_ns; /* of creation: atime and mtime too until set */
+	uint64_t atime_ns, mtime_ns;
+};
+/* CFT NULL means the directory itself. */
+void cgroup_attr(const struct cgroup *cgrp, const struct cftype *cft, struct core_attr *attr);
+int cgroup_set_attr(struct cgroup *cgrp, const struct cftype *cft, const struct core_attr *attr);
+/* FLAGS: XATTR_CREATE, XATTR_REPLACE. -EEXIST, -ENODATA, -ENOSPC (64 KiB an object), -ENOMEM. */
+int cgroup_xattr_set(struct cgroup *cgrp, const struct cftype *cft, const char *name,
+		     const void *value, size_t size, int flags);
+/* SIZE 0: the length only. -ENODATA, -ERANGE. */
+ssize_t cgroup_xattr_get(struct cgroup *cgrp, const struct cftype *cft, const char *name,
+			 void *value, size_t size);
+ssize_t cgroup_xattr_list(struct cgroup *cgrp, const struct cftype *cft, char *list, size_t size);
+int cgroup_xattr_remove(struct cgroup *cgrp, const struct cftype *cft, const char *name);
+
+/* ---- control files ------------------------------------------------------------------------ */
+
+/*
+ * Each cftype has a number in its core, below CORE_MAX_CFTYPES and at least 1; with a cgroup's
+ * serial it names a file for ever: inode = serial * CORE_MAX_CFTYPES + number (0: the directory).
+ */
+#define CORE_MAX_CFTYPES 4096
+unsigned int core_cftype_number(struct core *core, const struct cftype *cft);
+/* The file's cftype, or NULL when CGRP has no such file now. */
+const struct cftype *cgroup_file_by_number(const struct cgroup *cgrp, unsigned int number);
+const struct cftype *cgroup_file_lookup(const struct cgroup *cgrp, const char *name, size_t len);
+/* The files of CGRP in a stable order, index 0 and up; NULL past the last. */
+const struct cftype *cgroup_file_at(const struct cgroup *cgrp, size_t index);
+/* The name as shown, prefix included, into BUF (at least 256 bytes). */
+void cgroup_file_name(const struct cgroup *cgrp, const struct cftype *cft, char *buf, size_t size);
+mode_t cftype_mode(const struct cftype *cft);
+
+/* FILE holds its cgroup until released. */
+int core_file_open(struct cgroup *cgrp, const struct cftype *cft, const struct core_cred *cred,
+		   struct cgroup_file **file);
+/* -ENODEV: the cgroup, or the file with its subsystem, is gone. CRED: the reader (writer). */
+ssize_t core_file_read(struct cgroup_file *file, char *buf, size_t size, off_t off,
+		       const struct core_cred *cred);
+ssize_t core_file_write(struct cgroup_file *file, const char *buf, size_t size, off_t off,
+			const struct core_cred *cred);
+void core_file_release(struct cgroup_file *file);
+
+/* ---- releases ----------------------------------------------------------------------------- */
+
+/*
+ * The next cgroup of H to be told released, taken off the queue, or NULL. Looked at again first:
+ * one that is no longer idle is passed over. Deliver it before returning to the loop: the pointer
+ * is not held.
+ */
+struct cgroup *core_release_next(struct hierarchy *h);
+size_t core_releases_pending(const struct hierarchy *h);
+/* An absolute path, "builtin:rmdir" or "". -EINVAL, -EPERM (not the owner). */
+int hierarchy_set_release_agent(struct hierarchy *h, const char *agent,
+				const struct core_cred *cred);
+
+/* ---- figures ------------------------------------------------------------------------------ */
+
+struct core_stats {
+	uint64_t hierarchies, cgroups, csets, member_tasks;
+	uint64_t born, moved, died, retid; /* events folded */
+	uint64_t rebuilds;		   /* times the lists were rebuilt */
+	uint64_t oddities; /* events that did not fit the lists, outside a rebuild: 0 */
+	uint64_t releases_queued, releases_reprieved;
+};
+void core_get_stats(const struct core *core, struct core_stats *stats);
+
+/* css_sets, for the views that show them (debug, proc): call back for each. */
+struct core_cset_info {
+	uint32_t id;
+	uint64_t n_tasks;
+	unsigned int refs; /* tasks plus whatever else holds it */
+};
+void core_each_cset(struct core *core, void (*fn)(void *arg, const struct core_cset_info *info),
+		    void *arg);
+
+#endif
