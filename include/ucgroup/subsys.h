@@ -32,6 +32,7 @@ extern "C" {
 #define CGROUP_SUBSYS_NAME_MAX 32 /* bytes, without the NUL */
 
 struct cgroup;
+struct core;
 struct cgroup_subsys;
 struct cgroup_file;
 struct cgroup_seq;
@@ -54,6 +55,7 @@ struct cgroup_subsys_state {
 	struct cgroup *cgroup;
 	struct cgroup_subsys *subsys;
 	int32_t refcnt; /* changed by css_get/put/tryget alone */
+	struct cgroup_subsys_state *put_next; /* a last put on its way to the loop */
 };
 
 /*
@@ -97,6 +99,7 @@ struct cgroup_file {
 	const struct cftype *cft;
 	struct cgroup_task task; /* who opened it; for a write or a read, who does that */
 	uid_t euid;		 /* effective uid of the opener */
+	int flags;		 /* as of open(2) */
 	void *private_data;	 /* the callbacks' own, for open..release */
 };
 
@@ -113,7 +116,7 @@ struct cgroup_subsys {
 	 * create: make the state for CGRP and store it in *css. Called for the root when the
 	 * subsystem is registered, for every other cgroup before its mkdir returns. The parent's
 	 * state is css_of(cgroup_parent(cgrp), ss). An error fails the mkdir.
-	 * destroy: free it. No reference is left.
+	 * destroy: free it. No reference is left. Called in the reverse order of create.
 	 */
 	int (*create)(struct cgroup_subsys *ss, struct cgroup *cgrp,
 		      struct cgroup_subsys_state **css);
@@ -153,6 +156,7 @@ struct cgroup_subsys {
 
 	/* Filled in by the core. */
 	unsigned int id;
+	struct core *core;
 	void *private_data; /* the subsystem's own, one per daemon */
 };
 
@@ -207,6 +211,30 @@ void cgroup_iter_end(struct cgroup_iter *it);
  * move may answer.
  */
 int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss);
+
+/*
+ * css_sets, for a subsystem that shows them. An id is stable while its css_set lives; 1 is the one
+ * of tasks that are in the root of every hierarchy. SS is the asking subsystem.
+ */
+struct cgroup_css_set {
+	uint32_t id;
+	size_t n_tasks;
+	unsigned int n_cgroups; /* cgroups below a root that it combines */
+};
+/* The css_set of a task; -ESRCH. */
+int css_set_of_task(struct cgroup_subsys *ss, const struct cgroup_task *task,
+		    struct cgroup_css_set *set);
+/* Call FN for each css_set that has tasks in CGRP, as of now; FN must not change anything. */
+void cgroup_each_css_set(struct cgroup *cgrp,
+			 void (*fn)(void *arg, const struct cgroup_css_set *set), void *arg);
+/* Up to MAX tids of the css_set into TIDS, in no order; how many. */
+size_t css_set_tids(struct cgroup_subsys *ss, uint32_t id, pid_t *tids, size_t max);
+/* Call FN once a hierarchy, newest first, with its label and the css_set's cgroup there. */
+void css_set_each_cgroup(struct cgroup_subsys *ss, uint32_t id,
+			 void (*fn)(void *arg, const char *hierarchy, struct cgroup *cgrp),
+			 void *arg);
+/* Is CGRP marked: has lost a task or a child since notify_on_release was last written? */
+bool cgroup_is_releasable(struct cgroup *cgrp);
 
 /*
  * A plug-in defines exactly one of these, with the macro. The daemon refuses another ABI number.

@@ -60,6 +60,7 @@ struct core_task_info {
 	pid_t tgid;
 	struct core_place place;
 	uid_t uid, suid;
+	bool fixed; /* a kernel thread that cannot be moved */
 };
 
 /*
@@ -79,10 +80,13 @@ struct core_ops {
 	/*
 	 * Put TID into css_set TO if it is still at FROM; the move is logged and comes back through
 	 * core_task_moved() at the next replay. -ESRCH: gone. -EAGAIN: no longer at FROM, or being
-	 * born; look again. -EINVAL: a kernel thread that cannot be moved.
+	 * born; look again.
 	 */
 	int (*move)(void *arg, pid_t tid, struct core_place from, uint32_t to);
-	/* All live threads of TGID, being-born ones (place.cset CSET_NONE) included; free() it. */
+	/*
+	 * All threads of TGID that are not exiting, being-born ones (place.cset CSET_NONE)
+	 * included; free() it. -ESRCH, -ENOMEM.
+	 */
 	int (*threads)(void *arg, pid_t tgid, struct core_thread **threads, size_t *n);
 	/* Every live task in the initial css_set: calls back for each. */
 	int (*each_initial)(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid),
@@ -127,8 +131,8 @@ void core_task_died(struct core *core, pid_t tid, uint32_t cset);
 void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t cset);
 /*
  * Events were lost: between begin and end the tracker calls core_rebuild_task() for every task it
- * finds outside the initial css_set; who is not named has died. Events logged meanwhile are folded
- * in afterwards: the last one of a task says where it is.
+ * finds outside the initial css_set, then folds the events logged meanwhile (the last one of a task
+ * says where it is). Who was named by neither has died.
  */
 void core_rebuild_begin(struct core *core);
 void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
@@ -271,9 +275,9 @@ const struct cftype *cgroup_file_at(const struct cgroup *cgrp, size_t index);
 void cgroup_file_name(const struct cgroup *cgrp, const struct cftype *cft, char *buf, size_t size);
 mode_t cftype_mode(const struct cftype *cft);
 
-/* FILE holds its cgroup until released. */
-int core_file_open(struct cgroup *cgrp, const struct cftype *cft, const struct core_cred *cred,
-		   struct cgroup_file **file);
+/* FLAGS: as of open(2). FILE holds its cgroup until released. */
+int core_file_open(struct cgroup *cgrp, const struct cftype *cft, int flags,
+		   const struct core_cred *cred, struct cgroup_file **file);
 /* -ENODEV: the cgroup, or the file with its subsystem, is gone. CRED: the reader (writer). */
 ssize_t core_file_read(struct cgroup_file *file, char *buf, size_t size, off_t off,
 		       const struct core_cred *cred);

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * attach.c - moving tasks: one thread, or a whole process all or none.
+ *
+ * The move itself is one compare-and-swap in the kernel, made by the tracker; a list changes when
+ * the log tells of it. Everything before it (permission, can_attach) is asked of the place the task
+ * was seen at, and the swap fails if it has left that place.
+ *
+ * A whole process: threads are moved until a pass over the kernel's own list finds none outside and
+ * none being born. Then none can appear outside later: a thread is on that list before its fork
+ * hook places it, and a hook that had read its maker's old place would have shown it as unborn or
+ * outside in that pass.
+ */
+#include <stdio.h>
+
+#include <core/internal.h>
+
+/* Looked at this often while a task is being born or changes its place under our hands. */
+#define ATTACH_TRIES 100000
+
+/* One thread that can_attach let in. */
+struct granted {
+	pid_t tid;
+	struct cgroup *old; /* NULL until moved */
+};
+
+struct granted_list {
+	struct granted *v;
+	size_t n, cap;
+};
+
+static struct granted *find_granted(struct granted_list *list, pid_t tid)
+{
+	for (size_t i = list->n; i-- > 0;)
+		if (list->v[i].tid == tid)
+			return &list->v[i];
+	return NULL;
+}
+
+static bool may_move(const struct core_cred *cred, const struct core_task_info *info)
+{
+	return cred->euid == 0 || cred->euid == info->uid || cred->euid == info->suid;
+}
+
+static void cancel(struct cgroup *cgrp, const struct cgroup_task *task, int below)
+{
+	struct cgroup_subsys *ss;
+
+	for (int id = -1; (ss = hierarchy_next_subsys(cgrp->h, &id)) && id < below;)
+		if (ss->can_attach && ss->cancel_attach)
+			ss->cancel_attach(ss, cgrp, task);
+}
+
+/* Asks every bound subsystem; on a refusal those that agreed are told. */
+static int can_attach(struct cgroup *cgrp, const struct cgroup_task *task)
+{
+	struct cgroup_subsys *ss;
+
+	for (int id = -1; (ss = hierarchy_next_subsys(cgrp->h, &id));) {
+		int err = ss->can_attach ? ss->can_attach(ss, cgrp, task) : 0;
+
+		if (err) {
+			cancel(cgrp, task, id);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void attached(struct cgroup *cgrp, struct cgroup *old, const struct cgroup_task *task)
+{
+	struct cgroup_subsys *ss;
+
+	for (int id = -1; (ss = hierarchy_next_subsys(cgrp->h, &id));)
+		if (ss->attach)
+			ss->attach(ss, cgrp, old, task);
+}
+
+/* From PLACE into CGRP; *OLD is the cgroup left. -EAGAIN: it is no longer at PLACE. */
+static int swap(struct cgroup *cgrp, pid_t tid, struct core_place place, struct cgroup **old)
+{
+	struct core *core = cgrp->h->core;
+	struct cset *from = cset_by_id(core, place.cset), *to;
+	int err;
+
+	if (!from)
+		return -EAGAIN;
+	*old = cset_cgroup(from, cgrp->h);
+	to = cset_with(core, from, cgrp);
+	if (!to)
+		return -ENOMEM;
+	err = core->ops->move(core->arg, tid, place, to->id);
+	if (err)
+		cset_drop_unused(core, to);
+	return err;
+}
+
+/* Looks TID up; waits for a birth to be over. */
+static int look_at(struct core *core, pid_t tid, struct core_task_info *info)
+{
+	for (int i = 0; i < ATTACH_TRIES; i++) {
+		int err = core->ops->task_info(core->arg, tid, info);
+
+		if (err || info->place.cset != CSET_NONE)
+			return err;
+		if (core->ops->pause)
+			core->ops->pause(core->arg);
+	}
+	return -ESRCH;
+}
+
+static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred *cred,
+			struct core_task_info *info)
+{
+	int err;
+
+	if (cgrp->flags & CGRP_DEAD)
+		return -ENODEV;
+	if (!*tid)
+		*tid = cred->tid;
+	if (*tid <= 0)
+		return -ESRCH;
+	core_replay(cgrp->h->core);
+	err = look_at(cgrp->h->core, *tid, info);
+	if (err)
+		return err;
+	if (info->fixed)
+		return -EINVAL;
+	return may_move(cred, info) ? 0 : -EACCES;
+}
+
+int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+{
+	struct cgroup_task task;
+	struct core_task_info info;
+	struct cgroup *old = NULL;
+	struct core *core;
+	int err = check_target(cgrp, &tid, cred, &info);
+
+	if (err)
+		return err;
+	core = cgrp->h->core;
+	if (cset_by_id(core, info.place.cset) &&
+	    cset_cgroup(cset_by_id(core, info.place.cset), cgrp->h) == cgrp)
+		return 0;
+	task = (struct cgroup_task){.tid = tid, .tgid = info.tgid};
+	err = can_attach(cgrp, &task);
+	if (err)
+		return err;
+	for (int i = 0; i < ATTACH_TRIES; i++) {
+		err = swap(cgrp, tid, info.place, &old);
+		if (err != -EAGAIN)
+			break;
+		core_replay(core);
+		err = look_at(core, tid, &info);
+		if (err)
+			break;
+	}
+	core_settle(core);
+	if (err)
+		cancel(cgrp, &task, CORE_MAX_SUBSYS);
+	else
+		attached(cgrp, old, &task);
+	return err;
+}
+
+static int grant(struct cgroup *cgrp, struct granted_list *list, const struct cgroup_task *task)
+{
+	int err;
+
+	if (find_granted(list, task->tid))
+		return 0;
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		struct granted *v = realloc(list->v, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		list->v = v;
+		list->cap = cap;
+	}
+	err = can_attach(cgrp, task);
+	if (!err)
+		list->v[list->n++] = (struct granted){.tid = task->tid};
+	return err;
+}
+
+/* One pass over the threads. 1: there may be more to do; 0: all are in. */
+static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *list)
+{
+	struct core *core = cgrp->h->core;
+	struct core_thread *threads = NULL;
+	bool again = false, unborn = false;
+	size_t n = 0;
+	int err;
+
+	core_replay(core);
+	err = core->ops->threads(core->arg, tgid, &threads, &n);
+	if (err)
+		return err;
+	/* All are asked before the first is moved. */
+	for (size_t i = 0; i < n; i++) {
+		struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
+		struct cset *cset = cset_by_id(core, threads[i].place.cset);
+
+		if (!cset || cset_cgroup(cset, cgrp->h) == cgrp) {
+			unborn |= threads[i].place.cset == CSET_NONE;
+			threads[i].tid = 0;
+			continue;
+		}
+		err = grant(cgrp, list, &task);
+		if (err)
+			goto out;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct cgroup *old;
+
+		if (!threads[i].tid)
+			continue;
+		again = true;
+		err = swap(cgrp, threads[i].tid, threads[i].place, &old);
+		if (!err)
+			find_granted(list, threads[i].tid)->old = old;
+		else if (err != -EAGAIN && err != -ESRCH)
+			goto out;
+	}
+	if (unborn && core->ops->pause)
+		core->ops->pause(core->arg);
+	err = again || unborn;
+out:
+	free(threads);
+	return err;
+}
+
+/* None: who was moved goes back; only we move, so it is where we put it, or dead. */
+static void roll_back(struct core *core, const struct granted_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct core_task_info info;
+		struct cgroup *ignored;
+
+		if (!list->v[i].old || core->ops->task_info(core->arg, list->v[i].tid, &info))
+			continue;
+		swap(list->v[i].old, list->v[i].tid, info.place, &ignored);
+	}
+}
+
+int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+{
+	struct granted_list list = {0};
+	struct core_task_info info;
+	struct core *core;
+	bool moved = false;
+	int err = check_target(cgrp, &tid, cred, &info);
+
+	if (err)
+		return err;
+	core = cgrp->h->core;
+	do {
+		err = process_pass(cgrp, info.tgid, &list);
+	} while (err == 1);
+	for (size_t i = 0; i < list.n; i++)
+		moved |= list.v[i].old != NULL;
+	if (err == -ESRCH && moved)
+		err = 0; /* it was moved, and then it died */
+	if (err)
+		roll_back(core, &list);
+	core_settle(core);
+	for (size_t i = 0; i < list.n; i++) {
+		struct cgroup_task task = {.tid = list.v[i].tid, .tgid = info.tgid};
+
+		if (!err && list.v[i].old)
+			attached(cgrp, list.v[i].old, &task);
+		else
+			cancel(cgrp, &task, CORE_MAX_SUBSYS);
+	}
+	free(list.v);
+	return err;
+}
+
+int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct cgroup **cgrp)
+{
+	struct core_task_info info;
+	struct cset *cset;
+	int err;
+
+	core_replay(core);
+	err = look_at(core, tid, &info);
+	if (err)
+		return err;
+	cset = cset_by_id(core, info.place.cset);
+	*cgrp = cset ? cset_cgroup(cset, h) : h->root;
+	return 0;
+}
+
+struct cgroup *task_cgroup(const struct cgroup_task *task, const struct cgroup_subsys *ss)
+{
+	struct hierarchy *h = ss->core->subsys_h[ss->id];
+	const struct task *t = core_task(ss->core, task->tid);
+
+	return t ? cset_cgroup(ss->core->csets[t->cset], h) : h->root;
+}
+
+struct cgroup_subsys_state *task_css(const struct cgroup_task *task, const struct cgroup_subsys *ss)
+{
+	return css_of(task_cgroup(task, ss), ss);
+}
+
+int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss)
+{
+	const struct core_cred root = {.tid = task->tid};
+	struct hierarchy *h = ss->core->subsys_h[ss->id];
+	struct cgroup *parent, *child;
+	struct cgroup_subsys *other;
+	char name[32];
+	int err;
+
+	if (h == ss->core->dfl)
+		return 0;
+	parent = task_cgroup(task, ss);
+	snprintf(name, sizeof(name), "node_%d", (int)task->tid);
+	err = cgroup_mkdir(parent, name, 0755, 0, 0, &child);
+	if (err)
+		return err;
+	/* With clone_children the mkdir has done it. */
+	for (int id = -1; (other = hierarchy_next_subsys(h, &id));)
+		if (!(child->flags & CGRP_CLONE_CHILDREN) && other->post_clone)
+			other->post_clone(other, child);
+	err = core_attach_task(child, task->tid, &root);
+	if (err)
+		cgroup_rmdir(child);
+	return err;
+}

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * task.c - the lists of tasks: a fold over the tracker's log.
+ *
+ * Only the five core_task_*() and core_rebuild_*() functions change a list, and only a tracker's
+ * replay calls them. Each event says all there is to know of its task, so that the fold can be
+ * repeated over a part of the log: the last event of a task decides. That is what a rebuild does.
+ */
+#include <core/internal.h>
+
+static struct task *task_at(const struct core *core, uint32_t tid)
+{
+	struct task_page *page;
+
+	if (tid >= CORE_MAX_TID)
+		return NULL;
+	page = core->pages[tid >> TASK_PAGE_BITS];
+	return page ? &page->tasks[tid & (TASK_PAGE_TASKS - 1)] : NULL;
+}
+
+const struct task *core_task(const struct core *core, pid_t tid)
+{
+	const struct task *task = task_at(core, (uint32_t)tid);
+
+	return task && task->cset ? task : NULL;
+}
+
+static struct task *task_make(struct core *core, uint32_t tid)
+{
+	struct task_page **page;
+
+	if (!tid || tid >= CORE_MAX_TID)
+		return NULL;
+	page = &core->pages[tid >> TASK_PAGE_BITS];
+	if (!*page) {
+		*page = core->spare_page ? core->spare_page : calloc(1, sizeof(**page));
+		core->spare_page = NULL;
+		if (!*page)
+			return NULL;
+	}
+	return &(*page)->tasks[tid & (TASK_PAGE_TASKS - 1)];
+}
+
+/* Tids wander through their whole range: pages left behind are given back, all but one. */
+static void page_put(struct core *core, uint32_t tid)
+{
+	struct task_page **page = &core->pages[tid >> TASK_PAGE_BITS];
+
+	if (--(*page)->used)
+		return;
+	if (core->spare_page)
+		free(*page);
+	else
+		core->spare_page = *page;
+	*page = NULL;
+}
+
+void tasks_exit(struct core *core)
+{
+	for (size_t i = 0; i < CORE_MAX_TID >> TASK_PAGE_BITS; i++)
+		free(core->pages[i]);
+	free(core->spare_page);
+}
+
+static void list_add(struct core *core, struct cset *cset, struct task *task, uint32_t tid)
+{
+	task->cset = cset->id;
+	task->prev = 0;
+	task->next = cset->first;
+	if (cset->first)
+		task_at(core, cset->first)->prev = tid;
+	cset->first = tid;
+	cset->n_tasks++;
+}
+
+/* Unlinks; the css_set may have lost its last. */
+static void list_del(struct core *core, struct task *task)
+{
+	struct cset *cset = core->csets[task->cset];
+
+	if (task->prev)
+		task_at(core, task->prev)->next = task->next;
+	else
+		cset->first = task->next;
+	if (task->next)
+		task_at(core, task->next)->prev = task->prev;
+	cset_mark_lost(core, cset);
+	if (!--cset->n_tasks)
+		cset_mark_emptied(core, cset);
+}
+
+static void oddity(struct core *core, const char *what, pid_t tid, uint32_t cset)
+{
+	if (core->in_rebuild)
+		return;
+	core->stats.oddities++;
+	core_log(core, LOG_WARNING, "log: %s, task %d, css_set %u", what, (int)tid, cset);
+}
+
+static void occupy(const struct cset *cset)
+{
+	for (uint32_t i = 0; i < cset->n_links; i++)
+		cset->links[i].cgrp->flags |= CGRP_OCCUPIED;
+}
+
+/* TID is in CSET from here on, wherever it was. */
+static void place(struct core *core, pid_t tid, pid_t tgid, struct cset *cset)
+{
+	struct task *task = task_make(core, (uint32_t)tid);
+	struct task_page *page;
+
+	if (!task) {
+		core_log(core, LOG_CRIT, "out of memory: task %d cannot be listed", (int)tid);
+		core->stats.oddities++;
+		return;
+	}
+	if (task->cset == cset->id) {
+		task->tgid = (uint32_t)tgid;
+		return;
+	}
+	if (task->cset) {
+		list_del(core, task);
+	} else {
+		page = core->pages[(uint32_t)tid >> TASK_PAGE_BITS];
+		page->used++;
+		core->n_tasks++;
+	}
+	task->tgid = (uint32_t)tgid;
+	list_add(core, cset, task, (uint32_t)tid);
+	if (cset->n_tasks == 1)
+		occupy(cset);
+}
+
+static void unplace(struct core *core, pid_t tid)
+{
+	struct task *task = task_at(core, (uint32_t)tid);
+
+	list_del(core, task);
+	task->cset = CSET_NONE;
+	core->n_tasks--;
+	page_put(core, (uint32_t)tid);
+}
+
+static void tell_fork(struct core *core, pid_t tid, pid_t tgid)
+{
+	const struct cgroup_task task = {.tid = tid, .tgid = tgid};
+
+	for (unsigned int i = 0; core->want_fork && i < core->n_subsys; i++)
+		if (core->subsys[i]->fork)
+			core->subsys[i]->fork(core->subsys[i], &task);
+}
+
+static void tell_exit(struct core *core, pid_t tid, pid_t tgid)
+{
+	const struct cgroup_task task = {.tid = tid, .tgid = tgid};
+
+	for (unsigned int i = 0; core->want_exit && i < core->n_subsys; i++)
+		if (core->subsys[i]->exit)
+			core->subsys[i]->exit(core->subsys[i], &task);
+}
+
+void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
+{
+	const struct task *task = core_task(core, tid);
+	struct cset *cset = cset_by_id(core, id);
+
+	core->stats.born++;
+	if (task && task->tgid & TASK_STALE) {
+		core_task_died(core, tid, task->cset); /* its DIED was lost */
+		task = NULL;
+	}
+	if (task)
+		oddity(core, "a task was born twice", tid, id);
+	if (!cset) {
+		oddity(core, "a task was born into no css_set", tid, id);
+		return;
+	}
+	place(core, tid, tgid, cset);
+	if (!task)
+		tell_fork(core, tid, tgid);
+}
+
+void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, uint32_t to)
+{
+	const struct task *task = core_task(core, tid);
+	struct cset *cset = cset_by_id(core, to);
+
+	core->stats.moved++;
+	if ((task ? task->cset : CSET_INITIAL) != from)
+		oddity(core, "a task moved from elsewhere", tid, from);
+	if (!cset) {
+		oddity(core, "a task moved to no css_set", tid, to);
+		return;
+	}
+	if (to != CSET_INITIAL)
+		place(core, tid, tgid, cset);
+	else if (task)
+		unplace(core, tid);
+}
+
+void core_task_died(struct core *core, pid_t tid, uint32_t id)
+{
+	const struct task *task = core_task(core, tid);
+
+	core->stats.died++;
+	if (!task) {
+		oddity(core, "an unknown task died", tid, id);
+		return;
+	}
+	if (task->cset != id)
+		oddity(core, "a task died elsewhere", tid, id);
+	tell_exit(core, tid, (pid_t)(task->tgid & ~TASK_STALE));
+	unplace(core, tid);
+}
+
+/*
+ * The new tid was the leader's, dead by now: its DIED came before. The list is left last, so that a
+ * css_set does not look emptied in between.
+ */
+void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
+{
+	struct cset *cset = cset_by_id(core, id);
+
+	core->stats.retid++;
+	if (core_task(core, new))
+		oddity(core, "a task took a living task's tid", new, id);
+	if (!cset) {
+		oddity(core, "a task of no css_set changed its tid", old, id);
+		return;
+	}
+	place(core, new, new, cset);
+	if (core_task(core, old))
+		unplace(core, old);
+	else
+		oddity(core, "an unknown task changed its tid", old, id);
+}
+
+/* ---- rebuild: invariant 6 -------------------------------------------------------------------- */
+
+static void for_each_listed(struct core *core,
+			    void (*fn)(struct core *core, uint32_t tid, struct task *task))
+{
+	for (uint32_t i = 0; i < CORE_MAX_TID >> TASK_PAGE_BITS; i++) {
+		for (uint32_t j = 0; core->pages[i] && j < TASK_PAGE_TASKS; j++) {
+			struct task *task = &core->pages[i]->tasks[j];
+
+			if (task->cset)
+				fn(core, (i << TASK_PAGE_BITS) + j, task);
+		}
+	}
+}
+
+static void mark_stale(struct core *core, uint32_t tid, struct task *task)
+{
+	(void)core;
+	(void)tid;
+	task->tgid |= TASK_STALE;
+}
+
+static void reap_stale(struct core *core, uint32_t tid, struct task *task)
+{
+	if (task->tgid & TASK_STALE)
+		core_task_died(core, (pid_t)tid, task->cset);
+}
+
+void core_rebuild_begin(struct core *core)
+{
+	core->in_rebuild = true;
+	core->stats.rebuilds++;
+	for_each_listed(core, mark_stale);
+}
+
+/* A tid that died and came again unseen is another task, as its tgid or css_set may tell. */
+void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
+{
+	const struct task *task = core_task(core, tid);
+	struct cset *cset = cset_by_id(core, id);
+
+	if (!cset) {
+		core->in_rebuild = false;
+		oddity(core, "a task is in no css_set", tid, id);
+		core->in_rebuild = true;
+		return;
+	}
+	if (task && (task->tgid & ~TASK_STALE) != (uint32_t)tgid)
+		core_task_died(core, tid, task->cset);
+	task = core_task(core, tid);
+	place(core, tid, tgid, cset);
+	if (!task)
+		tell_fork(core, tid, tgid);
+}
+
+void core_rebuild_end(struct core *core)
+{
+	for_each_listed(core, reap_stale);
+	core->in_rebuild = false;
+}
+
+/* ---- listing ---------------------------------------------------------------------------------- */
+
+struct pid_array {
+	pid_t *pids;
+	size_t n, cap;
+	bool tgids, failed;
+};
+
+static void pid_add(void *arg, pid_t tid, pid_t tgid)
+{
+	struct pid_array *a = arg;
+
+	if (a->n == a->cap) {
+		size_t cap = a->cap ? a->cap * 2 : 64;
+		pid_t *pids = realloc(a->pids, cap * sizeof(pid_t));
+
+		if (!pids) {
+			a->failed = true;
+			return;
+		}
+		a->pids = pids;
+		a->cap = cap;
+	}
+	a->pids[a->n++] = a->tgids ? tgid : tid;
+}
+
+/* For a root: the tasks of no css_set of its own, and those of every css_set that leaves it out. */
+static void list_root(struct core *core, struct cgroup *root, struct pid_array *a)
+{
+	if (core->ops->each_initial && core->ops->each_initial(core->arg, pid_add, a))
+		a->failed = true;
+	for (uint32_t id = CSET_INITIAL + 1; id < core->next_cset; id++) {
+		const struct cset *cset = core->csets[id];
+
+		if (!cset || cset_cgroup(cset, root->h) != root)
+			continue;
+		for (uint32_t tid = cset->first; tid; tid = task_at(core, tid)->next)
+			pid_add(a, (pid_t)tid, (pid_t)task_at(core, tid)->tgid);
+	}
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
+}
+
+int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
+{
+	struct core *core = cgrp->h->core;
+	struct pid_array a = {.tgids = tgids};
+	struct cset_link *link;
+	size_t unique = 0;
+
+	core_settle(core);
+	if (!cgrp->parent)
+		list_root(core, cgrp, &a);
+	LIST_FOREACH(link, &cgrp->csets, on_cgroup)
+		for (uint32_t tid = link->cset->first; tid; tid = task_at(core, tid)->next)
+			pid_add(&a, (pid_t)tid, (pid_t)task_at(core, tid)->tgid);
+	if (a.failed) {
+		free(a.pids);
+		return -ENOMEM;
+	}
+	if (a.n)
+		qsort(a.pids, a.n, sizeof(pid_t), compare_pids);
+	for (size_t i = 0; i < a.n; i++)
+		if (!unique || a.pids[unique - 1] != a.pids[i])
+			a.pids[unique++] = a.pids[i];
+	*pids = a.pids;
+	*n = unique;
+	return 0;
+}
+
+static void count_task(void *arg, pid_t tid, pid_t tgid)
+{
+	(void)tid;
+	(void)tgid;
+	++*(size_t *)arg;
+}
+
+size_t cgroup_task_count(struct cgroup *cgrp)
+{
+	struct core *core = cgrp->h->core;
+	struct cset_link *link;
+	size_t n = 0;
+
+	core_settle(core);
+	LIST_FOREACH(link, &cgrp->csets, on_cgroup)
+		n += link->cset->n_tasks;
+	if (cgrp->parent)
+		return n;
+	if (core->ops->each_initial)
+		core->ops->each_initial(core->arg, count_task, &n);
+	for (uint32_t id = CSET_INITIAL + 1; id < core->next_cset; id++)
+		if (core->csets[id] && cset_cgroup(core->csets[id], cgrp->h) == cgrp)
+			n += core->csets[id]->n_tasks;
+	return n;
+}
+
+struct iter_array {
+	struct cgroup_task *tasks;
+	size_t n, cap;
+	bool failed;
+};
+
+static void iter_add(void *arg, pid_t tid, pid_t tgid)
+{
+	struct iter_array *a = arg;
+
+	if (a->n == a->cap) {
+		size_t cap = a->cap ? a->cap * 2 : 64;
+		struct cgroup_task *tasks = realloc(a->tasks, cap * sizeof(*tasks));
+
+		if (!tasks) {
+			a->failed = true;
+			return;
+		}
+		a->tasks = tasks;
+		a->cap = cap;
+	}
+	a->tasks[a->n++] = (struct cgroup_task){.tid = tid, .tgid = tgid};
+}
+
+int cgroup_iter_start(struct cgroup *cgrp, struct cgroup_iter *it)
+{
+	struct core *core = cgrp->h->core;
+	struct iter_array a = {0};
+	pid_t *tids;
+	size_t n;
+	int err = cgroup_list(cgrp, false, &tids, &n);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !a.failed; i++) {
+		const struct task *task = core_task(core, tids[i]);
+		struct core_task_info info;
+
+		if (task)
+			iter_add(&a, tids[i], (pid_t)task->tgid);
+		else if (!core->ops->task_info(core->arg, tids[i], &info))
+			iter_add(&a, tids[i], info.tgid);
+	}
+	free(tids);
+	if (a.failed) {
+		free(a.tasks);
+		return -ENOMEM;
+	}
+	*it = (struct cgroup_iter){.tasks = a.tasks, .n = a.n};
+	return 0;
+}
+
+const struct cgroup_task *cgroup_iter_next(struct cgroup_iter *it)
+{
+	return it->pos < it->n ? &it->tasks[it->pos++] : NULL;
+}
+
+void cgroup_iter_end(struct cgroup_iter *it)
+{
+	free(it->tasks);
+	*it = (struct cgroup_iter){0};
+}
