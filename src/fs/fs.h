@@ -25,7 +25,7 @@
 #include <core/core.h>
 
 struct fs;
-struct fs_mount; /* one mounted superblock */
+struct fs_mount; /* one superblock */
 
 struct fs_config {
 	struct core *core;
@@ -67,14 +67,15 @@ char *fs_take_generic(const char *options, struct fs_flags *flags);
 /*
  * Make a mount of H. SOURCE is shown in the mount table (NULL or "": "ucgroup"). The mount
  * reference on H that core_mount() took becomes the fs', which drops it when the mount ends; on an
- * error it stays with the caller. Returns the detached mount's descriptor (close-on-exec), which
- * is the caller's to send and close; *M lives until the mount ends.
+ * error it stays with the caller, and *WHAT (if not NULL) is a message for a person, to be freed.
+ * Returns the detached mount's descriptor (close-on-exec), which is the caller's to send and
+ * close; *M lives until the mount ends.
  */
 int fs_mount(struct fs *fs, struct hierarchy *h, const char *source, const struct fs_flags *flags,
-	     struct fs_mount **m);
+	     struct fs_mount **m, char **what);
 /* The same for the read-only view of /proc. */
 int fs_mount_proc(struct fs *fs, const char *source, const struct fs_flags *flags,
-		  struct fs_mount **m);
+		  struct fs_mount **m, char **what);
 
 /*
  * Notice now which mounts are gone. umount(2) has ended the connection before it returns, so after
@@ -105,6 +106,6 @@ int fs_resolve(const struct fs *fs, dev_t dev, ino_t ino, struct cgroup **cgrp);
  * mount of its hierarchy forgets what it cached before this returns, except the one whose own
  * request this change is: there the kernel knows.
  */
-void fs_tree_changed(struct fs *fs, struct cgroup *cgrp);
+void fs_tree_changed(struct fs *fs, struct cgroup *cgrp); /* FS may be NULL: nothing is done */
 
 #endif
