@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * bpf_tracker.bpf.c - the truth of membership, kept where tasks are born and die.
+ *
+ * `places` says for each tid which css_set its task is in, `counts` for each css_set how many tasks
+ * are. Who may change a place: the fork hook, from nothing, for the child it is called for; the
+ * exit hook, to nothing; the exec hook, which takes it along to another tid; and the move program,
+ * by compare-and-swap, for a task that has one. So:
+ *
+ *  1. A task has one css_set id at any moment.
+ *  2. The log's order is the order of the changes: a slot is reserved before the change it tells of
+ *     and thrown away if that did not happen; who takes a place away does so first, so that a move
+ *     that won is logged before, and one that comes later finds nothing to swap.
+ *  3. A child is counted before its maker is looked at for the last time: if the maker is still in
+ *     that css_set then, the css_set was in use all along and cannot have been given up.
+ *  4. A death is counted after its slot is reserved: who reads a count of nought and then the log
+ *     to its end has read of every death.
+ *
+ * A child is on the kernel's lists before its fork hook has run. Until then its place is nothing,
+ * and the move program leaves it alone: so it cannot be moved out of groups it is not in yet.
+ *
+ * The exec of a thread that is not the leader: the kernel swaps its tid OLD with the dead leader's,
+ * and gives OLD away, some time before the exec hook is called. In between the thread goes by the
+ * leader's tid, which has no place, and its place lies at OLD, marked with its tgid (which is the
+ * leader's tid). Whoever comes first takes it from there, and by taking it alone may pass it on:
+ *  - the exec hook, which is told OLD;
+ *  - the fork hook of a new task that was given OLD;
+ *  - the exit hook of the thread itself, when the exec fails this late: it searches.
+ * A thread's death bumps the generation at its tid if it finds nothing there, so that a place that
+ * comes too late is not put down for whoever gets that tid next.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include <tracker/bpf_shared.h>
+
+/* BPF_PROG names the context and every argument, used or not. */
+#pragma clang diagnostic ignored "-Wunused-parameter"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define ESRCH 3
+#define EAGAIN 11
+#define EOVERFLOW 75
+
+#define PF_EXITING 0x00000004
+#define PF_NO_SETAFFINITY 0x04000000
+
+/* ---- the few kernel structures we look into, relocated when loaded ---------------------------- */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid, suid;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct signal_struct {
+	struct list_head thread_head;
+};
+
+struct task_struct {
+	int pid, tgid;
+	unsigned int flags;
+	unsigned int no_cgroup_migration : 1;
+	const struct cred *real_cred;
+	struct signal_struct *signal;
+	struct list_head thread_node;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern void bpf_task_release(struct task_struct *p) __ksym;
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+
+/* ---- state ------------------------------------------------------------------------------------ */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACKER_MAX_TID);
+	__type(key, __u32);
+	__type(value, __u64);
+} ucg_places SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set before loading */
+	__type(key, __u32);
+	__type(value, __u64);
+} ucg_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* set before loading */
+} ucg_log SEC(".maps");
+
+/* Rung when the log cannot carry the message: its being unread is the message. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ucg_bell SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACKER_MAX_THREADS);
+	__type(key, __u32);
+	__type(value, struct thread_entry);
+} ucg_threads SEC(".maps");
+
+const volatile __u64 wake_bytes; /* of unread log, at which the daemon is woken */
+const volatile __u32 fail_every; /* every so many entries one is lost on purpose; 0: none */
+
+__u32 adopted;	    /* every live task has a place, or is about to get it */
+__u32 max_tid;	    /* the highest seen */
+__u32 lost;	    /* an event found no room: the lists must be rebuilt */
+__u32 wake_pending; /* somebody has woken the daemon, and it has not replayed since */
+__u32 want_fork, want_exit;
+__u32 walk_mode;
+__u64 n_lost, n_woken, n_tried;
+
+static __always_inline __u64 *place_of(__u32 tid)
+{
+	return bpf_map_lookup_elem(&ucg_places, &tid);
+}
+
+static __always_inline __u64 *count_of(__u32 cset)
+{
+	return bpf_map_lookup_elem(&ucg_counts, &cset);
+}
+
+static __always_inline void ring_bell(void)
+{
+	__u64 nothing = 0;
+
+	__sync_fetch_and_add(&n_woken, 1);
+	bpf_ringbuf_output(&ucg_bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+/* ---- the log ---------------------------------------------------------------------------------- */
+
+static __always_inline struct event *log_reserve(void)
+{
+	if (fail_every && __sync_fetch_and_add(&n_tried, 1) % fail_every == fail_every - 1)
+		return NULL;
+	return bpf_ringbuf_reserve(&ucg_log, sizeof(struct event), 0);
+}
+
+static __always_inline void log_lost(void)
+{
+	__sync_fetch_and_add(&n_lost, 1);
+	__sync_lock_test_and_set(&lost, 1);
+	ring_bell();
+}
+
+/*
+ * The daemon clears wake_pending before it looks where the log ends, and our slot was reserved
+ * before we look at wake_pending: so who finds it set is read by the replay that is still to come.
+ */
+static __always_inline void log_submit(struct event *e, __u32 type, __u32 tid, __u32 tgid, __u32 a,
+				       __u32 b, bool wake)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	e->tid_type = tid | type << EVENT_TYPE_SHIFT;
+	e->tgid = tgid;
+	e->a = a;
+	e->b = b;
+	if (!wake && bpf_ringbuf_query(&ucg_log, BPF_RB_AVAIL_DATA) >= wake_bytes)
+		wake = true;
+	if (wake && !__sync_lock_test_and_set(&wake_pending, 1)) {
+		__sync_fetch_and_add(&n_woken, 1);
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(e, flags);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------ */
+
+static __always_inline __u64 place_after(__u64 seen, __u32 tgid, __u32 cset)
+{
+	return (((seen >> PLACE_GEN_SHIFT) + 1) << PLACE_GEN_SHIFT) | (__u64)tgid << PLACE_ID_BITS |
+	       cset;
+}
+
+/* TASK is gone from TID, whose place (in CSET) the caller has taken away. */
+static __always_inline void has_died(__u32 tid, __u32 cset)
+{
+	__u64 *count = count_of(cset);
+	struct event *e;
+	bool last;
+
+	if (cset <= PLACE_INITIAL || !count)
+		return;
+	e = log_reserve();
+	last = __sync_fetch_and_add(count, -1) == 1;
+	if (e)
+		log_submit(e, EVENT_DIED, tid, 0, cset, 0, last || want_exit);
+	else
+		log_lost();
+}
+
+/*
+ * The place in CSET, taken away from OLD, goes to the thread that now is TGID's leader and had SEEN
+ * (no place) there. If it has died meanwhile, it died as OLD.
+ */
+static __always_inline void pass_on(__u32 old, __u32 tgid, __u32 cset, __u64 *to, __u64 seen)
+{
+	struct event *e = NULL;
+
+	if (cset > PLACE_INITIAL)
+		e = log_reserve();
+	if (__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) != seen) {
+		if (e)
+			bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		has_died(old, cset);
+		return;
+	}
+	if (e)
+		log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
+	else if (cset > PLACE_INITIAL)
+		log_lost();
+}
+
+/* The fork hook finds a place at the child's own tid: its owner is in the middle of an exec. */
+static __noinline int settle_stale(__u32 tid)
+{
+	__u64 *place = place_of(tid), *to, old, seen;
+	__u32 tgid;
+
+	if (!place)
+		return 0;
+	old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
+	if (PLACE_ID(old) == PLACE_NONE)
+		return 0;
+	tgid = PLACE_TGID(old);
+	to = place_of(tgid);
+	if (!to)
+		return 0;
+	seen = *(volatile __u64 *)to;
+	if (PLACE_ID(seen) == PLACE_NONE)
+		pass_on(tid, tgid, PLACE_ID(old), to, seen);
+	else
+		has_died(tid, PLACE_ID(old));
+	return 0;
+}
+
+/* Counts the child into its maker's css_set, which it returns; the initial one does not count. */
+static __always_inline __u32 count_into(const volatile __u64 *maker)
+{
+	for (int i = 0; i < 64; i++) {
+		__u64 seen = *maker;
+		__u32 cset = PLACE_ID(seen);
+		__u64 *count;
+
+		if (cset <= PLACE_INITIAL)
+			return PLACE_INITIAL;
+		count = count_of(cset);
+		if (!count)
+			return PLACE_INITIAL;
+		__sync_fetch_and_add(count, 1);
+		if (*maker == seen)
+			return cset;
+		/* It has moved on. Our count may have hidden that the css_set has emptied. */
+		if (__sync_fetch_and_add(count, -1) == 1)
+			ring_bell();
+	}
+	/* The daemon makes one move at a time and cannot have made 64 meanwhile. */
+	log_lost();
+	return PLACE_INITIAL;
+}
+
+/* In the maker's context, before the child can run. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
+{
+	struct task_struct *maker = bpf_get_current_task_btf();
+	__u32 tid = (__u32)child->pid, tgid = (__u32)child->tgid, cset;
+	__u64 *from = place_of((__u32)maker->pid), *place = place_of(tid);
+	struct event *e;
+
+	if (!from || !place)
+		return 0;
+	if (PLACE_ID(*place) != PLACE_NONE)
+		settle_stale(tid);
+	if (tid > max_tid)
+		max_tid = tid;
+	cset = count_into(from);
+	/* The place is nothing, and only this hook may give it a value now: a plain store does. */
+	if (cset == PLACE_INITIAL) {
+		*(volatile __u64 *)place = place_after(*place, tgid, cset);
+		return 0;
+	}
+	e = log_reserve();
+	*(volatile __u64 *)place = place_after(*place, tgid, cset);
+	if (e)
+		log_submit(e, EVENT_BORN, tid, tgid, cset, 0, want_fork != 0);
+	else
+		log_lost();
+	return 0;
+}
+
+struct search {
+	__u32 tgid, tid, cset;
+};
+
+/* Takes the place marked with the tgid away from the first tid that has one. */
+static long search_step(__u32 i, struct search *search)
+{
+	__u32 tid = i + 1;
+	__u64 *place = place_of(tid), seen;
+
+	if (!place)
+		return 1;
+	seen = *(volatile __u64 *)place;
+	if (PLACE_ID(seen) == PLACE_NONE || PLACE_TGID(seen) != search->tgid)
+		return 0;
+	if (__sync_val_compare_and_swap(place, seen, seen & ~PLACE_ID_MASK) != seen)
+		return 0;
+	search->tid = tid;
+	search->cset = PLACE_ID(seen);
+	return 1;
+}
+
+/*
+ * The last thread of TGID dies and has no place: its exec failed after the swap of tids. No other
+ * thread of its is left, so what bears its tgid is its own.
+ */
+static __noinline int died_in_exec(__u32 tgid)
+{
+	struct search search = {.tgid = tgid};
+
+	bpf_loop(max_tid, search_step, &search, 0);
+	if (search.tid)
+		has_died(search.tid, search.cset);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ucg_exit, struct task_struct *task)
+{
+	__u64 *place = place_of((__u32)task->pid), old;
+
+	if (!place)
+		return 0;
+	old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
+	if (PLACE_ID(old) == PLACE_NONE) {
+		/* From here on nobody puts a place down for us. */
+		if (__sync_val_compare_and_swap(place, old, old + PLACE_GEN_ONE) == old) {
+			if (adopted && task->pid == task->tgid)
+				died_in_exec((__u32)task->tgid);
+			return 0;
+		}
+		old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
+	}
+	has_died((__u32)task->pid, PLACE_ID(old));
+	return 0;
+}
+
+static long wait_step(__u32 i, __u64 **place)
+{
+	return PLACE_ID(*(volatile __u64 *)*place) != PLACE_NONE;
+}
+
+/* Called when the exec is done and before the new program runs. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ucg_exec, struct task_struct *task, int old_tid)
+{
+	__u32 tgid = (__u32)task->tgid, old = (__u32)old_tid;
+	__u64 *from, *to, seen, place;
+
+	if (task->pid == old_tid)
+		return 0;
+	from = place_of(old);
+	to = place_of(tgid);
+	if (!from || !to)
+		return 0;
+	seen = *(volatile __u64 *)to;
+	if (PLACE_ID(seen) != PLACE_NONE)
+		return 0;
+	for (int i = 0; i < 64; i++) {
+		place = *(volatile __u64 *)from;
+		if (PLACE_ID(place) == PLACE_NONE || PLACE_TGID(place) != tgid)
+			break;
+		if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) == place) {
+			pass_on(old, tgid, PLACE_ID(place), to, seen);
+			return 0;
+		}
+	}
+	/* A fork hook has taken it and is putting it down: do not run without. */
+	bpf_loop(1 << 23, wait_step, &to, 0);
+	return 0;
+}
+
+/* ---- programs the daemon runs ------------------------------------------------------------------ */
+
+/*
+ * The place the daemon has seen was read before the task is looked up here: if the tid has changed
+ * hands since, so has the generation, and nothing is swapped.
+ */
+SEC("syscall")
+int ucg_move(struct move_args *args)
+{
+	__u64 *place = place_of(args->tid), *into = count_of(args->to);
+	__u64 *out_of = count_of(args->from_id), seen;
+	struct task_struct *task;
+	__u32 tgid, flags;
+	struct event *e;
+
+	args->err = -ESRCH;
+	if (!place || !into || !out_of)
+		return 0;
+	seen = *(volatile __u64 *)place;
+	task = bpf_task_from_pid((int)args->tid);
+	if (!task)
+		return 0;
+	tgid = (__u32)task->tgid;
+	flags = task->flags;
+	bpf_task_release(task);
+	if (flags & PF_EXITING)
+		return 0;
+	args->err = -EAGAIN;
+	if (PLACE_ID(seen) == PLACE_NONE || PLACE_ID(seen) != args->from_id ||
+	    PLACE_GEN(seen) != args->from_gen)
+		return 0;
+	e = bpf_ringbuf_reserve(&ucg_log, sizeof(struct event), 0);
+	if (!e)
+		return 0;
+	if (args->to > PLACE_INITIAL)
+		__sync_fetch_and_add(into, 1);
+	if (__sync_val_compare_and_swap(
+		    place, seen, ((seen & ~PLACE_ID_MASK) + PLACE_GEN_ONE) | args->to) != seen) {
+		if (args->to > PLACE_INITIAL)
+			__sync_fetch_and_add(into, -1);
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	if (args->from_id > PLACE_INITIAL)
+		__sync_fetch_and_add(out_of, -1);
+	/* No waking: it is the daemon that runs this. */
+	log_submit(e, EVENT_MOVED, args->tid, tgid, args->from_id, args->to, false);
+	args->err = 0;
+	return 0;
+}
+
+SEC("syscall")
+int ucg_info(struct info_args *args)
+{
+	__u64 *place = place_of(args->tid);
+	struct task_struct *task;
+
+	args->err = -ESRCH;
+	if (!place)
+		return 0;
+	args->place = *(volatile __u64 *)place; /* before the task is looked up: see ucg_move */
+	task = bpf_task_from_pid((int)args->tid);
+	if (!task)
+		return 0;
+	if (!(task->flags & PF_EXITING)) {
+		args->tgid = (__u32)task->tgid;
+		args->uid = BPF_CORE_READ(task, real_cred, uid.val);
+		args->suid = BPF_CORE_READ(task, real_cred, suid.val);
+		args->fixed = task->flags & PF_NO_SETAFFINITY ||
+			      BPF_CORE_READ_BITFIELD_PROBED(task, no_cgroup_migration);
+		args->err = 0;
+	}
+	bpf_task_release(task);
+	return 0;
+}
+
+struct thread_walk {
+	struct list_head *head, *at;
+	__u32 n;
+	bool over;
+};
+
+static long walk_thread(__u32 i, struct thread_walk *walk)
+{
+	struct list_head *at = walk->at;
+	struct thread_entry *entry;
+	struct task_struct *task;
+	__u32 n = walk->n;
+	__u64 *place;
+	__u32 tid;
+
+	at = BPF_CORE_READ(at, next);
+	walk->at = at;
+	if (!at || at == walk->head)
+		return 1;
+	task = (void *)at - bpf_core_field_offset(struct task_struct, thread_node);
+	if (BPF_CORE_READ(task, flags) & PF_EXITING)
+		return 0;
+	tid = (__u32)BPF_CORE_READ(task, pid);
+	place = place_of(tid);
+	entry = bpf_map_lookup_elem(&ucg_threads, &n);
+	if (!entry || !place) {
+		walk->over = true;
+		return 1;
+	}
+	entry->tid = tid;
+	entry->place = *(volatile __u64 *)place;
+	walk->n = n + 1;
+	return 0;
+}
+
+/* In one RCU section: a thread that was on the list when it began is on it for us. */
+SEC("syscall")
+int ucg_walk_threads(struct threads_args *args)
+{
+	struct task_struct *task = bpf_task_from_pid((int)args->tgid);
+	struct thread_walk walk = {};
+
+	args->n = 0;
+	args->err = -ESRCH;
+	if (!task)
+		return 0;
+	bpf_rcu_read_lock();
+	walk.head = (void *)BPF_CORE_READ(task, signal) +
+		    bpf_core_field_offset(struct signal_struct, thread_head);
+	walk.at = walk.head;
+	bpf_loop(TRACKER_MAX_THREADS + 1, walk_thread, &walk, 0);
+	bpf_rcu_read_unlock();
+	bpf_task_release(task);
+	args->n = walk.n;
+	args->err = walk.over ? -EOVERFLOW : walk.n ? 0 : -ESRCH;
+	return 0;
+}
+
+SEC("iter/task")
+int ucg_walk_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct walk_entry entry;
+	__u64 *place, seen;
+
+	if (!task)
+		return 0;
+	place = place_of((__u32)task->pid);
+	if (!place)
+		return 0;
+	seen = *(volatile __u64 *)place;
+	entry.cset = PLACE_ID(seen);
+	if (walk_mode == WALK_ADOPT) {
+		if (entry.cset == PLACE_NONE && !(task->flags & PF_EXITING))
+			__sync_val_compare_and_swap(
+				place, seen, place_after(seen, (__u32)task->tgid, PLACE_INITIAL));
+		if ((__u32)task->pid > max_tid)
+			max_tid = (__u32)task->pid;
+		return 0;
+	}
+	if (entry.cset == PLACE_NONE || task->flags & PF_EXITING)
+		return 0;
+	if ((entry.cset == PLACE_INITIAL) != (walk_mode == WALK_INITIAL))
+		return 0;
+	entry.tid = (__u32)task->pid;
+	entry.tgid = (__u32)task->tgid;
+	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
+	return 0;
+}

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * bpf_tracker.c - the daemon's side of the BPF tracker: loading, reading the log, asking.
+ *
+ * The kernel's side, bpf_tracker.bpf.c, explains what is true there. Here the one rule is that a
+ * replay reads the log as far as it went when the replay began, waiting for those who have reserved
+ * a slot and not yet filled it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <tracker/bpf_shared.h>
+#include <tracker/tracker.h>
+
+#include "bpf_tracker.skel.h"
+
+#define DEFAULT_RING_BYTES (4u << 20)
+#define SPINS_BEFORE_YIELD 1000
+
+#define RECORD_HEADER 8
+#define RECORD_BUSY (1u << 31)
+#define RECORD_DISCARDED (1u << 30)
+
+struct ring {
+	int fd;
+	size_t size;
+	unsigned long *consumer; /* ours to write */
+	const unsigned long *producer;
+	const uint8_t *data; /* mapped twice in a row: a record never wraps */
+};
+
+struct tracker {
+	struct bpf_tracker *skel;
+	struct bpf_link *walk;
+	struct core *core;
+	struct ring log, bell;
+	int epoll_fd;
+	uint64_t *counts;
+	size_t counts_size;
+	struct thread_entry *threads;
+	uint32_t max_csets;
+	int move_fd, info_fd, threads_fd;
+	uint64_t rebuilds;
+};
+
+/* ---- the rings -------------------------------------------------------------------------------- */
+
+static int ring_map(struct ring *ring, int fd, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *ro;
+
+	ring->fd = fd;
+	ring->size = size;
+	ring->consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ring->consumer == MAP_FAILED) {
+		ring->consumer = NULL;
+		return -errno;
+	}
+	ro = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	if (ro == MAP_FAILED)
+		return -errno;
+	ring->producer = (const unsigned long *)ro;
+	ring->data = ro + page;
+	return 0;
+}
+
+static void ring_unmap(struct ring *ring)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (ring->consumer)
+		munmap(ring->consumer, page);
+	if (ring->producer)
+		munmap((void *)ring->producer, page + 2 * ring->size);
+}
+
+static unsigned long ring_end(const struct ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+}
+
+/* The bell says nothing but that it was rung. */
+static void ring_silence(struct ring *ring)
+{
+	__atomic_store_n(ring->consumer, ring_end(ring), __ATOMIC_RELEASE);
+}
+
+static void fold(struct core *core, const struct event *e)
+{
+	pid_t tid = (pid_t)(e->tid_type & ((1u << EVENT_TYPE_SHIFT) - 1));
+
+	switch (e->tid_type >> EVENT_TYPE_SHIFT) {
+	case EVENT_BORN:
+		core_task_born(core, tid, (pid_t)e->tgid, e->a);
+		break;
+	case EVENT_MOVED:
+		core_task_moved(core, tid, (pid_t)e->tgid, e->a, e->b);
+		break;
+	case EVENT_DIED:
+		core_task_died(core, tid, e->a);
+		break;
+	case EVENT_RETID:
+		core_task_retid(core, tid, (pid_t)e->tgid, e->a);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A slot still being filled: its writer is between two instructions, or was preempted there. */
+static uint32_t wait_for_record(const uint32_t *header)
+{
+	uint32_t len;
+
+	for (unsigned int i = 0;; i++) {
+		len = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+		if (!(len & RECORD_BUSY))
+			return len;
+		if (i >= SPINS_BEFORE_YIELD)
+			sched_yield();
+	}
+}
+
+/* Folds the log up to END. */
+static void consume(struct tracker *t, unsigned long end)
+{
+	struct ring *log = &t->log;
+	unsigned long at = *log->consumer;
+
+	while (at < end) {
+		const uint32_t *header = (const uint32_t *)(log->data + (at & (log->size - 1)));
+		uint32_t len = wait_for_record(header);
+		uint32_t size = len & ~(RECORD_BUSY | RECORD_DISCARDED);
+
+		if (!(len & RECORD_DISCARDED))
+			fold(t->core,
+			     (const struct event *)((const uint8_t *)header + RECORD_HEADER));
+		at += (size + RECORD_HEADER + 7) & ~7ul;
+		/* At once: a small log needs its room back. */
+		__atomic_store_n(log->consumer, at, __ATOMIC_RELEASE);
+	}
+}
+
+/* ---- walks ------------------------------------------------------------------------------------ */
+
+static int walk(struct tracker *t, enum walk_mode mode,
+		void (*fn)(void *arg, const struct walk_entry *entry), void *arg)
+{
+	struct walk_entry entries[1024];
+	uint8_t *buf = (uint8_t *)entries;
+	size_t have = 0;
+	ssize_t n;
+	int fd, err = 0;
+
+	t->skel->bss->walk_mode = mode;
+	fd = bpf_iter_create(bpf_link__fd(t->walk));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf + have, sizeof(entries) - have)) != 0) {
+		size_t whole;
+
+		if (n < 0) {
+			if (errno == EAGAIN || errno == EINTR)
+				continue;
+			err = -errno;
+			break;
+		}
+		have += (size_t)n;
+		whole = have / sizeof(entries[0]);
+		for (size_t i = 0; i < whole; i++)
+			fn(arg, &entries[i]);
+		have -= whole * sizeof(entries[0]);
+		memmove(buf, buf + whole * sizeof(entries[0]), have);
+	}
+	close(fd);
+	return err;
+}
+
+static void walk_nothing(void *arg, const struct walk_entry *entry)
+{
+	(void)arg;
+	(void)entry;
+}
+
+static void walk_rebuild(void *arg, const struct walk_entry *entry)
+{
+	struct tracker *t = arg;
+
+	core_rebuild_task(t->core, (pid_t)entry->tid, (pid_t)entry->tgid, entry->cset);
+}
+
+struct initial_arg {
+	void (*fn)(void *arg, pid_t tid, pid_t tgid);
+	void *arg;
+};
+
+static void walk_initial(void *arg, const struct walk_entry *entry)
+{
+	struct initial_arg *a = arg;
+
+	a->fn(a->arg, (pid_t)entry->tid, (pid_t)entry->tgid);
+}
+
+static int bpf_each_initial(struct tracker *t, void (*fn)(void *arg, pid_t tid, pid_t tgid),
+			    void *arg)
+{
+	struct initial_arg a = {.fn = fn, .arg = arg};
+
+	return walk(t, WALK_INITIAL, walk_initial, &a);
+}
+
+/* ---- replay ----------------------------------------------------------------------------------- */
+
+/*
+ * Invariant 6. What was logged before the loss is folded first, the kernel's truth is laid over it,
+ * and what was logged meanwhile is folded on top: it may repeat what the walk has seen, but a
+ * task's last event is right. If more was lost meanwhile, it is done again.
+ */
+static void rebuild(struct tracker *t)
+{
+	do {
+		__atomic_store_n(&t->skel->bss->lost, 0, __ATOMIC_SEQ_CST);
+		t->rebuilds++;
+		core_rebuild_begin(t->core);
+		consume(t, ring_end(&t->log));
+		walk(t, WALK_MEMBERS, walk_rebuild, t);
+		consume(t, ring_end(&t->log));
+		core_rebuild_end(t->core);
+	} while (__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST));
+}
+
+static void bpf_replay(struct tracker *t)
+{
+	unsigned long end;
+
+	/* Both before the end of the log is read: who rings or wakes later is read later. */
+	ring_silence(&t->bell);
+	__atomic_store_n(&t->skel->bss->wake_pending, 0, __ATOMIC_SEQ_CST);
+	end = ring_end(&t->log);
+	/*
+	 * After it: an event that would make no sense without a lost one was logged after `lost`
+	 * was set, so the part of the log that may hold it is not folded as if all were well.
+	 */
+	if (__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST)) {
+		rebuild(t);
+		return;
+	}
+	consume(t, end);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------- */
+
+static struct core_place to_core_place(uint64_t place)
+{
+	return (struct core_place){.cset = PLACE_ID(place), .gen = PLACE_GEN(place)};
+}
+
+static int run(int fd, void *args, size_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = (__u32)size,
+		    .ctx_out = args, .ctx_size_out = (__u32)size);
+
+	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
+}
+
+static uint64_t bpf_cset_count(struct tracker *t, uint32_t cset)
+{
+	return cset < t->max_csets ? __atomic_load_n(&t->counts[cset], __ATOMIC_ACQUIRE) : 0;
+}
+
+static int bpf_task_info(struct tracker *t, pid_t tid, struct core_task_info *info)
+{
+	struct info_args args = {.tid = (uint32_t)tid};
+	int err;
+
+	if (tid <= 0 || tid >= TRACKER_MAX_TID)
+		return -ESRCH;
+	err = run(t->info_fd, &args, sizeof(args));
+	if (err)
+		return err;
+	if (args.err)
+		return args.err;
+	*info = (struct core_task_info){
+		.tgid = (pid_t)args.tgid,
+		.place = to_core_place(args.place),
+		.uid = args.uid,
+		.suid = args.suid,
+		.fixed = args.fixed,
+	};
+	return 0;
+}
+
+static int bpf_move(struct tracker *t, pid_t tid, struct core_place from, uint32_t to)
+{
+	struct move_args args = {
+		.tid = (uint32_t)tid,
+		.from_id = from.cset,
+		.from_gen = from.gen,
+		.to = to,
+	};
+	int err = run(t->move_fd, &args, sizeof(args));
+
+	return err ? err : args.err;
+}
+
+static int bpf_threads(struct tracker *t, pid_t tgid, struct core_thread **threads, size_t *n)
+{
+	struct threads_args args = {.tgid = (uint32_t)tgid};
+	struct core_thread *v;
+	int err = run(t->threads_fd, &args, sizeof(args));
+
+	if (err || args.err)
+		return err ? err : args.err;
+	v = malloc(args.n * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < args.n; i++) {
+		v[i].tid = (pid_t)t->threads[i].tid;
+		v[i].place = to_core_place(t->threads[i].place);
+	}
+	*threads = v;
+	*n = args.n;
+	return 0;
+}
+
+static void bpf_want_events(struct tracker *t, bool fork, bool exit)
+{
+	t->skel->bss->want_fork = fork;
+	t->skel->bss->want_exit = exit;
+}
+
+static void bpf_stats(struct tracker *t, struct tracker_stats *stats)
+{
+	stats->lost = __atomic_load_n(&t->skel->bss->n_lost, __ATOMIC_RELAXED);
+	stats->rebuilds = t->rebuilds;
+	stats->ring_used = ring_end(&t->log) - *t->log.consumer;
+	stats->wakeups = __atomic_load_n(&t->skel->bss->n_woken, __ATOMIC_RELAXED);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void say(char **why, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!why)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(why, fmt, ap) < 0)
+		*why = NULL;
+	va_end(ap);
+}
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+	return 0;
+}
+
+static int bpf_probe(char **why)
+{
+	struct utsname u;
+	unsigned int major = 0, minor = 0;
+
+	if (geteuid() != 0) {
+		say(why, "the BPF tracker needs root; this is uid %d", (int)geteuid());
+		return -EPERM;
+	}
+	if (!uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 2))) {
+		say(why, "the BPF tracker needs Linux 6.2 or newer; this is %s", u.release);
+		return -ENOTSUP;
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		say(why, "the BPF tracker needs the kernel's type information, "
+			 "/sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF), which is not there");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* The sizes are the map's own; the programs are checked against them when loaded. */
+static int configure(struct tracker *t, const struct tracker_opts *opts)
+{
+	uint32_t ring = opts->ring_bytes ? opts->ring_bytes : DEFAULT_RING_BYTES;
+
+	t->max_csets = opts->max_csets ? opts->max_csets : TRACKER_MAX_CSETS;
+	if (t->max_csets < 2 || t->max_csets > TRACKER_MAX_CSETS)
+		return -EINVAL;
+	if (ring & (ring - 1) || ring < (uint32_t)sysconf(_SC_PAGESIZE))
+		return -EINVAL;
+	t->log.size = ring;
+	t->skel->rodata->wake_bytes = ring / 4;
+	t->skel->rodata->fail_every = opts->fail_every;
+	bpf_program__set_autoattach(t->skel->progs.ucg_walk_tasks, false);
+	if (bpf_map__set_max_entries(t->skel->maps.ucg_log, ring))
+		return -EINVAL;
+	return bpf_map__set_max_entries(t->skel->maps.ucg_counts, t->max_csets) ? -EINVAL : 0;
+}
+
+static void *map_array(struct bpf_map *map, size_t size, int prot)
+{
+	void *p = mmap(NULL, size, prot, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static size_t page_align(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+static int map_all(struct tracker *t)
+{
+	int err = ring_map(&t->log, bpf_map__fd(t->skel->maps.ucg_log), t->log.size);
+
+	if (!err)
+		err = ring_map(&t->bell, bpf_map__fd(t->skel->maps.ucg_bell), 4096);
+	if (err)
+		return err;
+	t->counts_size = page_align(t->max_csets * sizeof(uint64_t));
+	t->counts = map_array(t->skel->maps.ucg_counts, t->counts_size, PROT_READ);
+	t->threads = map_array(t->skel->maps.ucg_threads,
+			       page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)),
+			       PROT_READ);
+	return t->counts && t->threads ? 0 : -ENOMEM;
+}
+
+static int watch(struct tracker *t, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+/*
+ * In this order: deaths are seen before births are, births before the tasks that are there already
+ * are adopted. So who is adopted is alive, and who is born meanwhile is known.
+ */
+static int attach(struct tracker *t)
+{
+	int err;
+
+	t->skel->links.ucg_exit = bpf_program__attach(t->skel->progs.ucg_exit);
+	t->skel->links.ucg_exec = bpf_program__attach(t->skel->progs.ucg_exec);
+	t->skel->links.ucg_fork = bpf_program__attach(t->skel->progs.ucg_fork);
+	t->walk = bpf_program__attach_iter(t->skel->progs.ucg_walk_tasks, NULL);
+	if (!t->skel->links.ucg_exit || !t->skel->links.ucg_exec || !t->skel->links.ucg_fork ||
+	    !t->walk)
+		return -errno;
+	err = walk(t, WALK_ADOPT, walk_nothing, NULL);
+	if (!err)
+		__atomic_store_n(&t->skel->bss->adopted, 1, __ATOMIC_SEQ_CST);
+	return err;
+}
+
+static void bpf_stop(struct tracker *t)
+{
+	if (!t)
+		return;
+	if (t->epoll_fd >= 0)
+		close(t->epoll_fd);
+	if (t->counts)
+		munmap(t->counts, t->counts_size);
+	if (t->threads)
+		munmap(t->threads, page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)));
+	ring_unmap(&t->log);
+	ring_unmap(&t->bell);
+	bpf_link__destroy(t->walk);
+	bpf_tracker__destroy(t->skel);
+	free(t);
+}
+
+static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char **why)
+{
+	struct tracker *t;
+	int err = bpf_probe(why);
+
+	if (err)
+		return err;
+	libbpf_set_print(quiet);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->epoll_fd = -1;
+	t->skel = bpf_tracker__open();
+	if (!t->skel) {
+		err = -errno;
+		say(why, "the BPF programs do not open: %s", strerror(-err));
+		goto fail;
+	}
+	err = configure(t, opts);
+	if (err) {
+		say(why,
+		    "the tracker's limits are unfit: the log has a power of two of bytes, at "
+		    "least a page; there are 2 to %u css_sets",
+		    TRACKER_MAX_CSETS);
+		goto fail;
+	}
+	err = bpf_tracker__load(t->skel);
+	if (err) {
+		say(why, "the kernel refuses the BPF programs: %s", strerror(-err));
+		goto fail;
+	}
+	t->move_fd = bpf_program__fd(t->skel->progs.ucg_move);
+	t->info_fd = bpf_program__fd(t->skel->progs.ucg_info);
+	t->threads_fd = bpf_program__fd(t->skel->progs.ucg_walk_threads);
+	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = t->epoll_fd < 0 ? -errno : map_all(t);
+	if (!err)
+		err = watch(t, t->log.fd);
+	if (!err)
+		err = watch(t, t->bell.fd);
+	if (!err)
+		err = attach(t);
+	if (err) {
+		say(why, "the BPF programs cannot be attached: %s", strerror(-err));
+		goto fail;
+	}
+	*res = t;
+	return 0;
+fail:
+	bpf_stop(t);
+	return err;
+}
+
+static int bpf_fd(struct tracker *t)
+{
+	return t->epoll_fd;
+}
+
+static void bpf_set_core(struct tracker *t, struct core *core)
+{
+	t->core = core;
+}
+
+const struct tracker_ops bpf_tracker = {
+	.name = "bpf",
+	.probe = bpf_probe,
+	.start = bpf_start,
+	.stop = bpf_stop,
+	.fd = bpf_fd,
+	.set_core = bpf_set_core,
+	.replay = bpf_replay,
+	.cset_count = bpf_cset_count,
+	.task_info = bpf_task_info,
+	.move = bpf_move,
+	.threads = bpf_threads,
+	.each_initial = bpf_each_initial,
+	.want_events = bpf_want_events,
+	.stats = bpf_stats,
+};
