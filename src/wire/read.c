@@ -94,7 +94,6 @@ void wire_get_settings(struct wire_reader *r, struct wire_settings *s)
 {
 	s->mask = wire_get_u32(r);
 	s->notify = wire_get_u32(r);
-	s->releasable = wire_get_u32(r);
 	s->agent = wire_get_str(r);
 }
 

@@ -22,7 +22,7 @@
 #define WIRE_MAGIC 0x52474355u /* "UCGR" */
 #define WIRE_VERSION 1u	       /* of everything in this file */
 
-#define WIRE_MAX_REQUEST (16u << 20) /* bytes of a frame a client may send */
+#define WIRE_MAX_REQUEST (4u << 20)  /* bytes of a frame a client may send */
 #define WIRE_MAX_REPLY (512u << 20)  /* bytes of a frame the daemon may send */
 #define WIRE_MAX_STRING 65536u	     /* bytes of a path, an option string; without the NUL */
 
@@ -108,7 +108,7 @@ struct wire_list {
 #define WIRE_SET_AGENT 0x2u /* of the whole hierarchy */
 struct wire_settings {
 	uint32_t mask; /* WIRE_SET: which to set */
-	uint32_t notify, releasable;
+	uint32_t notify;
 	const char *agent;
 };
 

@@ -83,7 +83,6 @@ void wire_put_settings(struct wire_buf *b, const struct wire_settings *s)
 {
 	wire_put_u32(b, s->mask);
 	wire_put_u32(b, s->notify);
-	wire_put_u32(b, s->releasable);
 	wire_put_str(b, s->agent);
 }
 

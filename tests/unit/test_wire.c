@@ -85,7 +85,7 @@ static size_t samples(struct wire_request *r, struct wire_buf *names, int32_t *p
 	r[n++] = (struct wire_request){
 		.op = WIRE_SET,
 		.dir = label,
-		.set = {WIRE_SET_NOTIFY | WIRE_SET_AGENT, 1, 0, "builtin:rmdir"}};
+		.set = {WIRE_SET_NOTIFY | WIRE_SET_AGENT, 1, "builtin:rmdir"}};
 	r[n++] = (struct wire_request){.op = WIRE_QUERY, .query = WIRE_QUERY_TREE, .dir = label};
 	r[n++] = (struct wire_request){.op = WIRE_SHUTDOWN};
 	assert_int_equal(n, WIRE_OPS - 1);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon.h - ucgroupd's one context, and what its files offer each other.
+ *
+ * Everything runs on one libuv loop in one thread. What may be called from elsewhere says so.
+ */
+#ifndef UCGROUP_DAEMON_H
+#define UCGROUP_DAEMON_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include <core/core.h>
+#include <fs/fs.h>
+#include <tracker/tracker.h>
+#include <wire/paths.h>
+#include <wire/wire.h>
+
+#define MAX_PLUGINS CORE_MAX_SUBSYS
+#define DEFAULT_MAX_CSETS (1u << 20)
+
+struct agents;
+struct client;
+struct control;
+struct waits;
+
+struct options {
+	const char *instance;
+	const char *tracker; /* "auto", or one's name */
+	const char *plugins[MAX_PLUGINS];
+	unsigned int n_plugins;
+	bool foreground;
+	struct tracker_opts tracker_opts;
+};
+
+struct daemon {
+	struct options opts;
+	char run_dir[PATH_MAX];
+	int lock_fd;  /* -1: not held */
+	int ready_fd; /* whoever waits for us to be ready reads the other end; -1: nobody */
+	bool to_syslog;
+	uid_t uid; /* ours, and so the owner of the instance */
+	uint64_t started_ns;
+
+	uv_loop_t loop;
+	uv_poll_t tracker_poll;
+	uv_async_t kick; /* a css reference was put: settle */
+	uv_signal_t on_term, on_int;
+	bool loop_ready;
+	bool stopping;
+	int exit_code;
+
+	struct core *core;
+	const struct tracker_ops *tracker_ops;
+	struct tracker *tracker;
+	struct fs *fs;
+	void *plugins[MAX_PLUGINS]; /* of dlopen */
+	unsigned int n_plugins;
+
+	struct control *control;
+	struct agents *agents;
+	struct waits *waits;
+};
+
+/* ---- log.c ------------------------------------------------------------------------------------ */
+
+/* A line for the log: syslog when in the background, else standard error. */
+void daemon_log(const struct daemon *d, int priority, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void daemon_vlog(const struct daemon *d, int priority, const char *fmt, va_list ap);
+
+/* ---- rundir.c --------------------------------------------------------------------------------- */
+
+/*
+ * Make the run directory and lock it. Messages have been logged when this fails. -EALREADY: the
+ * instance is running.
+ */
+int rundir_lock(struct daemon *d);
+/* Remove it with all that is ours in it, then unlock. */
+void rundir_remove(struct daemon *d);
+
+/* ---- background.c ----------------------------------------------------------------------------- */
+
+/*
+ * Go to the background: returns in the child, whose parent waits for background_ready() and exits
+ * with what comes of it. -errno: no child was made.
+ */
+int background_start(struct daemon *d);
+/* Tell whoever waits, the parent or a service manager, that we serve now; let go of the terminal. */
+void background_ready(struct daemon *d);
+/* Tell a service manager that we are about to end. */
+void background_stopping(struct daemon *d);
+
+/* ---- ops.c ------------------------------------------------------------------------------------ */
+
+/* What the core asks of the world; its argument is the struct daemon. */
+extern const struct core_ops daemon_core_ops;
+
+/* ---- plugin.c --------------------------------------------------------------------------------- */
+
+/* Register what is built in, then the plug-ins of the command line. Messages have been logged. */
+int plugins_register(struct daemon *d);
+/* After the core is gone. */
+void plugins_close(struct daemon *d);
+
+/* ---- agents.c --------------------------------------------------------------------------------- */
+
+#define AGENTS_MAX 64 /* that run at once */
+
+struct agents_stats {
+	uint64_t delivered, started, failed, removed;
+	unsigned int running;
+};
+int agents_start(struct daemon *d);
+/* H has releases queued: deliver them from the loop, soon. */
+void agents_wake(struct daemon *d);
+void agents_get_stats(const struct daemon *d, struct agents_stats *stats);
+/* Running agents go on by themselves. Stop before the loop is closed, free after. */
+void agents_stop(struct daemon *d);
+void agents_free(struct daemon *d);
+
+/* ---- waits.c: who waits for a cgroup to be idle, and who listens to events ----------------------- */
+
+int waits_start(struct daemon *d);
+/* Answer SEQ of CLIENT when CGRP is idle or gone, or after MS milliseconds. -ENOMEM. */
+int waits_add(struct client *client, uint32_t seq, struct cgroup *cgrp, uint32_t ms);
+/* Send the events of CGRP and below (NULL: all) to CLIENT as frames with SEQ. -ENOMEM. */
+int watch_add(struct client *client, uint32_t seq, struct cgroup *cgrp);
+/*
+ * Tell the listeners. CGRP is what EV is about, or the nearest cgroup above it that is still there;
+ * NULL: only those who listen to everything can be told.
+ */
+void watch_tell(struct daemon *d, const struct wire_event *ev, struct cgroup *cgrp);
+void waits_forget(struct client *client);
+unsigned int waits_n_watches(const struct daemon *d);
+/* Stop before the loop is closed, free after. */
+void waits_stop(struct daemon *d);
+void waits_free(struct daemon *d);
+
+/* ---- shutdown.c ------------------------------------------------------------------------------- */
+
+/* Begin to stop: unmount what is mounted, then end the loop. Again: no effect. */
+void shutdown_begin(struct daemon *d);
+
+#endif

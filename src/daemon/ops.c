@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the core asks of the world, answered: by the tracker for everything about tasks, by the
+ * file system for what it cached, by the loop for what has to happen later.
+ */
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+static void op_replay(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->tracker_ops->replay(d->tracker);
+}
+
+static uint64_t op_cset_count(void *arg, uint32_t cset)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->cset_count(d->tracker, cset);
+}
+
+static int op_task_info(void *arg, pid_t tid, struct core_task_info *info)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->task_info(d->tracker, tid, info);
+}
+
+static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->move(d->tracker, tid, from, to);
+}
+
+static int op_threads(void *arg, pid_t tgid, struct core_thread **threads, size_t *n)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->threads(d->tracker, tgid, threads, n);
+}
+
+static int op_each_initial(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid), void *fn_arg)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->each_initial(d->tracker, fn, fn_arg);
+}
+
+/* What is waited for takes microseconds on another CPU, but needs this one if that is where it is. */
+static void op_pause(void *arg)
+{
+	(void)arg;
+	sched_yield();
+	usleep(20);
+}
+
+static uint64_t op_now(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* From any thread: uv_async_send() is the one call of libuv that may be. */
+static void op_kick(void *arg)
+{
+	struct daemon *d = arg;
+
+	uv_async_send(&d->kick);
+}
+
+static void op_release_ready(void *arg, struct hierarchy *h)
+{
+	(void)h;
+	agents_wake(arg);
+}
+
+static void op_want_events(void *arg, bool fork, bool exit)
+{
+	struct daemon *d = arg;
+
+	d->tracker_ops->want_events(d->tracker, fork, exit);
+}
+
+static void op_tree_changed(void *arg, struct cgroup *cgrp)
+{
+	struct daemon *d = arg;
+
+	if (d->fs)
+		fs_tree_changed(d->fs, cgrp);
+}
+
+static void op_log(void *arg, int priority, const char *fmt, va_list ap)
+{
+	daemon_vlog(arg, priority, fmt, ap);
+}
+
+const struct core_ops daemon_core_ops = {
+	.replay = op_replay,
+	.cset_count = op_cset_count,
+	.task_info = op_task_info,
+	.move = op_move,
+	.threads = op_threads,
+	.each_initial = op_each_initial,
+	.pause = op_pause,
+	.now = op_now,
+	.kick = op_kick,
+	.release_ready = op_release_ready,
+	.want_events = op_want_events,
+	.tree_changed = op_tree_changed,
+	.log = op_log,
+};
