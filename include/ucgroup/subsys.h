@@ -97,7 +97,7 @@ struct cftype {
 struct cgroup_file {
 	struct cgroup *cgrp;
 	const struct cftype *cft;
-	struct cgroup_task task; /* who opened it; for a write or a read, who does that */
+	struct cgroup_task task; /* who opened it; then who reads or writes. tgid: 0 */
 	uid_t euid;		 /* effective uid of the opener */
 	int flags;		 /* as of open(2) */
 	void *private_data;	 /* the callbacks' own, for open..release */

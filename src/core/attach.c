@@ -16,7 +16,7 @@
 #include <core/internal.h>
 
 /* Looked at this often while a task is being born or changes its place under our hands. */
-#define ATTACH_TRIES 100000
+#define ATTACH_TRIES 20000
 
 /* One thread that can_attach let in. */
 struct granted {
@@ -29,7 +29,7 @@ struct granted_list {
 	size_t n, cap;
 };
 
-static struct granted *find_granted(struct granted_list *list, pid_t tid)
+static struct granted *find_granted(const struct granted_list *list, pid_t tid)
 {
 	for (size_t i = list->n; i-- > 0;)
 		if (list->v[i].tid == tid)
@@ -109,7 +109,25 @@ static int look_at(struct core *core, pid_t tid, struct core_task_info *info)
 	return -ESRCH;
 }
 
-static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred *cred,
+/* A process whose leader is a zombie lives in its other threads: TID becomes one of them. */
+static int look_at_thread_of(struct core *core, pid_t *tid, struct core_task_info *info)
+{
+	struct core_thread *threads = NULL;
+	size_t n = 0;
+	int err = core->ops->threads(core->arg, *tid, &threads, &n);
+
+	if (err)
+		return err;
+	err = -ESRCH;
+	for (size_t i = 0; i < n && err == -ESRCH; i++) {
+		*tid = threads[i].tid;
+		err = look_at(core, *tid, info);
+	}
+	free(threads);
+	return err;
+}
+
+static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred *cred, bool process,
 			struct core_task_info *info)
 {
 	int err;
@@ -122,6 +140,8 @@ static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred 
 		return -ESRCH;
 	core_replay(cgrp->h->core);
 	err = look_at(cgrp->h->core, *tid, info);
+	if (err == -ESRCH && process)
+		err = look_at_thread_of(cgrp->h->core, tid, info);
 	if (err)
 		return err;
 	if (info->fixed)
@@ -135,7 +155,7 @@ int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cre
 	struct core_task_info info;
 	struct cgroup *old = NULL;
 	struct core *core;
-	int err = check_target(cgrp, &tid, cred, &info);
+	int err = check_target(cgrp, &tid, cred, false, &info);
 
 	if (err)
 		return err;
@@ -164,12 +184,8 @@ int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cre
 	return err;
 }
 
-static int grant(struct cgroup *cgrp, struct granted_list *list, const struct cgroup_task *task)
+static int list_thread(struct granted_list *list, pid_t tid)
 {
-	int err;
-
-	if (find_granted(list, task->tid))
-		return 0;
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 16;
 		struct granted *v = realloc(list->v, cap * sizeof(*v));
@@ -179,14 +195,31 @@ static int grant(struct cgroup *cgrp, struct granted_list *list, const struct cg
 		list->v = v;
 		list->cap = cap;
 	}
+	list->v[list->n++] = (struct granted){.tid = tid};
+	return 0;
+}
+
+static int grant(struct cgroup *cgrp, struct granted_list *list, const struct cgroup_task *task)
+{
+	int err;
+
+	if (find_granted(list, task->tid))
+		return 0;
+	err = list_thread(list, task->tid);
+	if (err)
+		return err;
 	err = can_attach(cgrp, task);
-	if (!err)
-		list->v[list->n++] = (struct granted){.tid = task->tid};
+	if (err)
+		list->n--;
 	return err;
 }
 
-/* One pass over the threads. 1: there may be more to do; 0: all are in. */
-static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *list)
+/*
+ * One pass over the threads. 1: there may be more to do; 0: all are in. STAY: to be filled with
+ * those that were in before; NULL in later passes.
+ */
+static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *list,
+			struct granted_list *stay)
 {
 	struct core *core = cgrp->h->core;
 	struct core_thread *threads = NULL;
@@ -205,6 +238,9 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 
 		if (!cset || cset_cgroup(cset, cgrp->h) == cgrp) {
 			unborn |= threads[i].place.cset == CSET_NONE;
+			err = cset && stay ? list_thread(stay, threads[i].tid) : 0;
+			if (err)
+				goto out;
 			threads[i].tid = 0;
 			continue;
 		}
@@ -232,39 +268,67 @@ out:
 	return err;
 }
 
-/* None: who was moved goes back; only we move, so it is where we put it, or dead. */
-static void roll_back(struct core *core, const struct granted_list *list)
+/*
+ * None: who was moved goes back, and so do the threads that those made meanwhile. Who was in CGRP
+ * before the first pass stays.
+ */
+static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list *list,
+		      const struct granted_list *stay)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		struct core_task_info info;
-		struct cgroup *ignored;
+	struct core *core = cgrp->h->core;
+	struct cgroup *made_in = cgrp->h->root;
+	bool again = true;
 
-		if (!list->v[i].old || core->ops->task_info(core->arg, list->v[i].tid, &info))
-			continue;
-		swap(list->v[i].old, list->v[i].tid, info.place, &ignored);
+	for (size_t i = 0; i < list->n && made_in == cgrp->h->root; i++)
+		if (list->v[i].old)
+			made_in = list->v[i].old;
+	while (again) {
+		struct core_thread *threads = NULL;
+		size_t n = 0;
+
+		again = false;
+		core_replay(core);
+		if (core->ops->threads(core->arg, tgid, &threads, &n))
+			return;
+		for (size_t i = 0; i < n; i++) {
+			struct cset *cset = cset_by_id(core, threads[i].place.cset);
+			struct granted *g = find_granted(list, threads[i].tid);
+			struct cgroup *ignored;
+
+			again |= !cset;
+			if (!cset || cset_cgroup(cset, cgrp->h) != cgrp ||
+			    find_granted(stay, threads[i].tid))
+				continue;
+			again = true;
+			swap(g && g->old ? g->old : made_in, threads[i].tid, threads[i].place,
+			     &ignored);
+		}
+		free(threads);
+		if (again && core->ops->pause)
+			core->ops->pause(core->arg);
 	}
 }
 
 int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
 {
-	struct granted_list list = {0};
+	struct granted_list list = {0}, stay = {0};
 	struct core_task_info info;
 	struct core *core;
 	bool moved = false;
-	int err = check_target(cgrp, &tid, cred, &info);
+	int err = check_target(cgrp, &tid, cred, true, &info);
 
 	if (err)
 		return err;
 	core = cgrp->h->core;
-	do {
-		err = process_pass(cgrp, info.tgid, &list);
-	} while (err == 1);
+	err = process_pass(cgrp, info.tgid, &list, &stay);
+	while (err == 1)
+		err = process_pass(cgrp, info.tgid, &list, NULL);
 	for (size_t i = 0; i < list.n; i++)
 		moved |= list.v[i].old != NULL;
 	if (err == -ESRCH && moved)
 		err = 0; /* it was moved, and then it died */
-	if (err)
-		roll_back(core, &list);
+	if (err && moved)
+		roll_back(cgrp, info.tgid, &list, &stay);
 	core_settle(core);
 	for (size_t i = 0; i < list.n; i++) {
 		struct cgroup_task task = {.tid = list.v[i].tid, .tgid = info.tgid};
@@ -275,6 +339,7 @@ int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *
 			cancel(cgrp, &task, CORE_MAX_SUBSYS);
 	}
 	free(list.v);
+	free(stay.v);
 	return err;
 }
 
@@ -317,6 +382,7 @@ int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss)
 
 	if (h == ss->core->dfl)
 		return 0;
+	core_replay(ss->core);
 	parent = task_cgroup(task, ss);
 	snprintf(name, sizeof(name), "node_%d", (int)task->tid);
 	err = cgroup_mkdir(parent, name, 0755, 0, 0, &child);

@@ -89,8 +89,6 @@ static int read_notify(struct cgroup *cgrp, const struct cftype *cft, uint64_t *
 static int write_notify(struct cgroup *cgrp, const struct cftype *cft, uint64_t val)
 {
 	(void)cft;
-	/* What fell due before is settled under the old value. */
-	core_settle(cgrp->h->core);
 	cgroup_set_notify_on_release(cgrp, val != 0);
 	return 0;
 }

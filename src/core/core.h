@@ -134,6 +134,7 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t cset);
  * finds outside the initial css_set, then folds the events logged meanwhile (the last one of a task
  * says where it is). Who was named by neither has died.
  */
+void core_events_lost(struct core *core); /* what follows in the log may not fit; then begin */
 void core_rebuild_begin(struct core *core);
 void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
 void core_rebuild_end(struct core *core);
@@ -169,6 +170,12 @@ int core_mount(struct core *core, const struct core_mount_opts *opts, const stru
 void core_umount(struct core *core, struct hierarchy *h);
 int core_remount(struct core *core, struct hierarchy *h, const struct core_mount_opts *opts,
 		 const struct core_cred *cred, char **what);
+
+/*
+ * Dissolve the hierarchies that have neither a mount nor a child any more (their last child went
+ * after their last mount). Where no hierarchy is in hand.
+ */
+void core_reap_hierarchies(struct core *core);
 
 struct hierarchy *core_hierarchy_next(struct core *core, struct hierarchy *prev); /* newest first */
 /* By its name or its comma-separated subsystems, in any order. NULL: none such. */

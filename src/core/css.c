@@ -50,10 +50,16 @@ void css_put(struct cgroup_subsys_state *css)
 /* On the loop: does the puts that were handed over. */
 void core_take_puts(struct core *core)
 {
-	struct cgroup_subsys_state *css, *next;
+	struct cgroup_subsys_state *css, *next, *in_order = NULL;
 
+	/* A stack has the newest first; releases come in the order of becoming idle. */
 	css = __atomic_exchange_n(&core->puts, NULL, __ATOMIC_ACQUIRE);
 	for (; css; css = next) {
+		next = css->put_next;
+		css->put_next = in_order;
+		in_order = css;
+	}
+	for (css = in_order; css; css = next) {
 		next = css->put_next;
 		/* From here on it may be pushed again: by a reference taken meanwhile. */
 		if (__atomic_sub_fetch(&css->refcnt, 1, __ATOMIC_ACQ_REL) == 0)

@@ -393,7 +393,6 @@ ssize_t core_file_write(struct cgroup_file *file, const char *buf, size_t size, 
 	if (!size)
 		return 0;
 	file->task.tid = cred->tid;
-	of->owner = cred->owner;
 	if (size >= PATH_MAX)
 		return -E2BIG;
 	if (cft->write)

@@ -205,6 +205,17 @@ static int make(struct core *core, const struct core_mount_opts *opts, uint64_t 
 	return 0;
 }
 
+void core_reap_hierarchies(struct core *core)
+{
+	struct hierarchy *h, *next;
+
+	for (h = TAILQ_FIRST(&core->hierarchies); h; h = next) {
+		next = TAILQ_NEXT(h, link);
+		if (!h->n_mounts && lone_root(h))
+			dissolve(h);
+	}
+}
+
 int core_mount(struct core *core, const struct core_mount_opts *opts, const struct core_cred *cred,
 	       struct hierarchy **res, char **what)
 {

@@ -149,7 +149,7 @@ struct open_file {
 	char *text; /* what reads hand out */
 	size_t text_len;
 	bool text_made;
-	bool owner; /* core_cred.owner of whoever uses it now */
+	bool owner; /* core_cred.owner of the opener */
 };
 
 /* cgroup_seq: grows; err sticks. */

@@ -131,6 +131,10 @@ int core_mount_opts_parse(struct core *core, const char *text, struct core_mount
 		if (!err && *text == ',' && !*++text)
 			err = parse_token(core, text, 0, opts, what); /* a comma at the end */
 	}
+	if (!err && opts->all && opts->subsys_mask) {
+		say(what, "all together with single subsystems: say one or the other");
+		err = -EINVAL;
+	}
 	if (!err && opts->none && (opts->all || opts->subsys_mask)) {
 		say(what, "none together with subsystems: say one or the other");
 		err = -EINVAL;

@@ -85,6 +85,8 @@ bool cgroup_notify_on_release(const struct cgroup *cgrp)
 
 void cgroup_set_notify_on_release(struct cgroup *cgrp, bool on)
 {
+	/* What fell due before is settled under the old value. */
+	core_settle(cgrp->h->core);
 	cgrp->flags &= ~(unsigned int)(CGRP_NOTIFY | CGRP_RELEASABLE);
 	if (on)
 		cgrp->flags |= CGRP_NOTIFY;

@@ -73,7 +73,7 @@ static void list_add(struct core *core, struct cset *cset, struct task *task, ui
 	cset->n_tasks++;
 }
 
-/* Unlinks; the css_set may have lost its last. */
+/* Unlinks; the css_set may have emptied. */
 static void list_del(struct core *core, struct task *task)
 {
 	struct cset *cset = core->csets[task->cset];
@@ -84,7 +84,6 @@ static void list_del(struct core *core, struct task *task)
 		cset->first = task->next;
 	if (task->next)
 		task_at(core, task->next)->prev = task->prev;
-	cset_mark_lost(core, cset);
 	if (!--cset->n_tasks)
 		cset_mark_emptied(core, cset);
 }
@@ -103,6 +102,17 @@ static void occupy(const struct cset *cset)
 		cset->links[i].cgrp->flags |= CGRP_OCCUPIED;
 }
 
+/* A task goes from one css_set to another: the cgroups that only the old one has lose it. */
+static void lose_moved(const struct cset *old, const struct cset *new)
+{
+	for (uint32_t i = 0; i < old->n_links; i++) {
+		struct cgroup *cgrp = old->links[i].cgrp;
+
+		if (cset_cgroup(new, cgrp->h) != cgrp)
+			cgrp->flags |= CGRP_RELEASABLE;
+	}
+}
+
 /* TID is in CSET from here on, wherever it was. */
 static void place(struct core *core, pid_t tid, pid_t tgid, struct cset *cset)
 {
@@ -119,6 +129,7 @@ static void place(struct core *core, pid_t tid, pid_t tgid, struct cset *cset)
 		return;
 	}
 	if (task->cset) {
+		lose_moved(core->csets[task->cset], cset);
 		list_del(core, task);
 	} else {
 		page = core->pages[(uint32_t)tid >> TASK_PAGE_BITS];
@@ -192,10 +203,12 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 		oddity(core, "a task moved to no css_set", tid, to);
 		return;
 	}
-	if (to != CSET_INITIAL)
+	if (to != CSET_INITIAL) {
 		place(core, tid, tgid, cset);
-	else if (task)
+	} else if (task) {
+		lose_moved(core->csets[task->cset], core->csets[CSET_INITIAL]);
 		unplace(core, tid);
+	}
 }
 
 void core_task_died(struct core *core, pid_t tid, uint32_t id)
@@ -204,12 +217,15 @@ void core_task_died(struct core *core, pid_t tid, uint32_t id)
 
 	core->stats.died++;
 	if (!task) {
-		oddity(core, "an unknown task died", tid, id);
+		/* A rebuild may have passed between its leaving its place and its saying so. */
+		if (!core->stats.rebuilds)
+			oddity(core, "an unknown task died", tid, id);
 		return;
 	}
 	if (task->cset != id)
 		oddity(core, "a task died elsewhere", tid, id);
 	tell_exit(core, tid, (pid_t)(task->tgid & ~TASK_STALE));
+	cset_mark_lost(core, core->csets[task->cset]);
 	unplace(core, tid);
 }
 
@@ -220,9 +236,12 @@ void core_task_died(struct core *core, pid_t tid, uint32_t id)
 void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 {
 	struct cset *cset = cset_by_id(core, id);
+	const struct task *leader = core_task(core, new);
 
 	core->stats.retid++;
-	if (core_task(core, new))
+	if (leader && leader->tgid & TASK_STALE)
+		core_task_died(core, new, leader->cset); /* its DIED was lost */
+	else if (leader)
 		oddity(core, "a task took a living task's tid", new, id);
 	if (!cset) {
 		oddity(core, "a task of no css_set changed its tid", old, id);
@@ -261,6 +280,11 @@ static void reap_stale(struct core *core, uint32_t tid, struct task *task)
 {
 	if (task->tgid & TASK_STALE)
 		core_task_died(core, (pid_t)tid, task->cset);
+}
+
+void core_events_lost(struct core *core)
+{
+	core->in_rebuild = true;
 }
 
 void core_rebuild_begin(struct core *core)

@@ -233,8 +233,9 @@ static void rebuild(struct tracker *t)
 	do {
 		__atomic_store_n(&t->skel->bss->lost, 0, __ATOMIC_SEQ_CST);
 		t->rebuilds++;
-		core_rebuild_begin(t->core);
+		core_events_lost(t->core);
 		consume(t, ring_end(&t->log));
+		core_rebuild_begin(t->core);
 		walk(t, WALK_MEMBERS, walk_rebuild, t);
 		consume(t, ring_end(&t->log));
 		core_rebuild_end(t->core);
@@ -269,8 +270,8 @@ static struct core_place to_core_place(uint64_t place)
 
 static int run(int fd, void *args, size_t size)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = (__u32)size,
-		    .ctx_out = args, .ctx_size_out = (__u32)size);
+	/* A "syscall" program answers in its context. */
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = (__u32)size);
 
 	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
 }
