@@ -103,8 +103,9 @@ static void on_exit_of(uv_process_t *process, int64_t status, int sig)
 	struct agents *a = run->d->agents;
 
 	if (sig)
-		daemon_log(run->d, LOG_WARNING, "release agent %s for %s of %s: killed by signal %d",
-			   run->agent, run->path, run->label, sig);
+		daemon_log(run->d, LOG_WARNING,
+			   "release agent %s for %s of %s: killed by signal %d", run->agent,
+			   run->path, run->label, sig);
 	else if (status)
 		daemon_log(run->d, LOG_WARNING, "release agent %s for %s of %s: exit status %d",
 			   run->agent, run->path, run->label, (int)status);
@@ -186,7 +187,8 @@ static int start(struct run *run)
 
 /* ---- delivery --------------------------------------------------------------------------------- */
 
-static void remove_cgroup(struct daemon *d, struct cgroup *cgrp, const char *path, const char *label)
+static void remove_cgroup(struct daemon *d, struct cgroup *cgrp, const char *path,
+			  const char *label)
 {
 	int rc = cgroup_rmdir(cgrp);
 

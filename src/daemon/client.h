@@ -31,7 +31,7 @@ struct client {
 	struct wire_buf in;
 	struct wire_buf out;
 	size_t out_sent;
-	int out_fd;	   /* goes out with the byte at out_fd_at; -1: none */
+	int out_fd; /* goes out with the byte at out_fd_at; -1: none */
 	size_t out_fd_at;
 	unsigned int n_waits;
 };
@@ -68,15 +68,11 @@ int dir_walk(struct client *c, struct cgroup *base, const char *path, struct cgr
  * PATH from BASE but for its last component, which is put into *NAME (LEN bytes within PATH). An
  * empty PATH: *LEN is 0 and *PARENT is BASE.
  */
-int dir_walk_parent(struct client *c, struct cgroup *base, const char *path,
-		    struct cgroup **parent, const char **name, size_t *len);
+int dir_walk_parent(struct client *c, struct cgroup *base, const char *path, struct cgroup **parent,
+		    const char **name, size_t *len);
 
 /* ---- control.c: frames in and out ------------------------------------------------------------- */
 
-int control_start(struct daemon *d);
-unsigned int control_n_clients(const struct daemon *d);
-void control_stop(struct daemon *d);
-void control_free(struct daemon *d);
 /* Begin a reply or an event in the client's output; end it with client_end(). */
 size_t client_begin(struct client *c, unsigned int op, uint32_t seq, int error);
 /* A reply that does not fit is answered with an error instead. */

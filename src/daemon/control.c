@@ -328,8 +328,7 @@ static void client_new(struct control *ctl, int fd)
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c || peer_init(ctl->d, fd, &c->peer) || ctl->n_clients >= MAX_CLIENTS ||
-	    (c->peer.uid != ctl->d->uid &&
-	     clients_of(ctl, c->peer.uid) >= MAX_CLIENTS_A_USER) ||
+	    (c->peer.uid != ctl->d->uid && clients_of(ctl, c->peer.uid) >= MAX_CLIENTS_A_USER) ||
 	    uv_poll_init(&ctl->d->loop, &c->poll, fd)) {
 		if (c)
 			peer_clear(&c->peer);

@@ -36,6 +36,15 @@ struct options {
 	struct tracker_opts tracker_opts;
 };
 
+/* The child that unmounts at the end; see shutdown.c. */
+struct sweep {
+	struct daemon *d;
+	uv_poll_t poll;
+	uv_timer_t limit;
+	int fd; /* reads as ended when the child has */
+	pid_t pid;
+};
+
 struct daemon {
 	struct options opts;
 	char run_dir[PATH_MAX];
@@ -52,6 +61,8 @@ struct daemon {
 	bool loop_ready;
 	bool stopping;
 	int exit_code;
+	int asker_fd; /* of the client that asked for the end and waits for it; -1: none */
+	uint32_t asker_seq;
 
 	struct core *core;
 	const struct tracker_ops *tracker_ops;
@@ -60,6 +71,7 @@ struct daemon {
 	void *plugins[MAX_PLUGINS]; /* of dlopen */
 	unsigned int n_plugins;
 
+	struct sweep sweep;
 	struct control *control;
 	struct agents *agents;
 	struct waits *waits;
@@ -140,9 +152,23 @@ unsigned int waits_n_watches(const struct daemon *d);
 void waits_stop(struct daemon *d);
 void waits_free(struct daemon *d);
 
+/* ---- control.c: the control socket ------------------------------------------------------------- */
+
+/* Listen. Messages have been logged. */
+int control_start(struct daemon *d);
+unsigned int control_n_clients(const struct daemon *d);
+/* End all connections. Stop before the loop is closed, free after. */
+void control_stop(struct daemon *d);
+void control_free(struct daemon *d);
+
 /* ---- shutdown.c ------------------------------------------------------------------------------- */
 
-/* Begin to stop: unmount what is mounted, then end the loop. Again: no effect. */
+/*
+ * Begin to stop: unmount what other mount namespaces show of us, then end the loop. fs_stop() does
+ * the rest. Again: no effect.
+ */
 void shutdown_begin(struct daemon *d);
+/* The last thing of all: tell who asked that everything is gone. */
+void shutdown_done(struct daemon *d);
 
 #endif

@@ -21,8 +21,8 @@ static int lookup(struct client *c, struct cgroup *parent, const char *name, siz
 	return *cgrp ? 0 : -ENOENT;
 }
 
-int dir_walk_parent(struct client *c, struct cgroup *base, const char *path,
-		    struct cgroup **parent, const char **name, size_t *len)
+int dir_walk_parent(struct client *c, struct cgroup *base, const char *path, struct cgroup **parent,
+		    const char **name, size_t *len)
 {
 	const char *next;
 	int rc;

@@ -10,10 +10,10 @@
 
 #include "client.h"
 
-#define F_PROCS "cgroup.procs"
-#define F_TASKS "tasks"
-#define F_NOTIFY "notify_on_release"
-#define F_AGENT "release_agent"
+#define FILE_PROCS "cgroup.procs"
+#define FILE_TASKS "tasks"
+#define FILE_NOTIFY "notify_on_release"
+#define FILE_AGENT "release_agent"
 
 /* ---- making and removing ---------------------------------------------------------------------- */
 
@@ -141,7 +141,7 @@ static void move(struct client *c, const struct wire_request *req)
 
 	rc = dir_resolve(c, &req->dir, &cgrp);
 	if (!rc)
-		rc = peer_may_file(&c->peer, cgrp, threads ? F_TASKS : F_PROCS, MAY_WRITE);
+		rc = peer_may_file(&c->peer, cgrp, threads ? FILE_TASKS : FILE_PROCS, MAY_WRITE);
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
 		return;
@@ -181,9 +181,9 @@ static int enter(struct client *c, const struct wire_request *req)
 	 * removed, before its first task is in it.
 	 */
 	if (!rc && (req->flags & WIRE_NOTIFY))
-		rc = peer_may_file(&c->peer, cgrp, F_NOTIFY, MAY_WRITE);
+		rc = peer_may_file(&c->peer, cgrp, FILE_NOTIFY, MAY_WRITE);
 	if (!rc)
-		rc = peer_may_file(&c->peer, cgrp, F_PROCS, MAY_WRITE);
+		rc = peer_may_file(&c->peer, cgrp, FILE_PROCS, MAY_WRITE);
 	if (!rc)
 		rc = move_one(c, cgrp, wire_list_number(&req->pids, 0), false);
 	if (!rc && (req->flags & WIRE_NOTIFY))
@@ -206,7 +206,7 @@ static int add_tasks(struct client *c, struct cgroup *cgrp, bool threads, struct
 	size_t n;
 	int rc;
 
-	rc = peer_may_file(&c->peer, cgrp, threads ? F_TASKS : F_PROCS, MAY_READ);
+	rc = peer_may_file(&c->peer, cgrp, threads ? FILE_TASKS : FILE_PROCS, MAY_READ);
 	if (!rc)
 		rc = cgroup_list(cgrp, !threads, &p, &n);
 	if (rc)
@@ -289,8 +289,8 @@ static void list(struct client *c, const struct wire_request *req)
 
 	rc = dir_resolve(c, &req->dir, &cgrp);
 	if (!rc)
-		rc = req->flags & WIRE_RECURSIVE ? add_subtree(c, cgrp, threads, &all)
-						 : add_tasks(c, cgrp, threads, &all);
+		rc = req->flags & WIRE_RECURSIVE ? add_subtree(c, cgrp, threads, &all) :
+						   add_tasks(c, cgrp, threads, &all);
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
 	} else {
@@ -329,9 +329,9 @@ static int set(struct client *c, const struct wire_request *req, struct cgroup *
 		return -EINVAL;
 	/* All is judged before any of it is done. */
 	if (req->set.mask & WIRE_SET_NOTIFY)
-		rc = peer_may_file(&c->peer, cgrp, F_NOTIFY, MAY_WRITE);
+		rc = peer_may_file(&c->peer, cgrp, FILE_NOTIFY, MAY_WRITE);
 	if (!rc && (req->set.mask & WIRE_SET_AGENT))
-		rc = peer_may_file(&c->peer, hierarchy_root(h), F_AGENT, MAY_WRITE);
+		rc = peer_may_file(&c->peer, hierarchy_root(h), FILE_AGENT, MAY_WRITE);
 	if (!rc && (req->set.mask & WIRE_SET_AGENT))
 		rc = hierarchy_set_release_agent(h, req->set.agent, &cred);
 	if (!rc && (req->set.mask & WIRE_SET_NOTIFY))
@@ -346,7 +346,7 @@ static void get_or_set(struct client *c, const struct wire_request *req)
 
 	rc = dir_resolve(c, &req->dir, &cgrp);
 	if (!rc && req->op == WIRE_GET)
-		rc = peer_may_file(&c->peer, cgrp, F_NOTIFY, MAY_READ);
+		rc = peer_may_file(&c->peer, cgrp, FILE_NOTIFY, MAY_READ);
 	if (!rc && req->op == WIRE_SET)
 		rc = set(c, req, cgrp);
 	if (rc)

@@ -73,7 +73,8 @@ static void op_kick(void *arg)
 {
 	struct daemon *d = arg;
 
-	uv_async_send(&d->kick);
+	if (__atomic_load_n(&d->loop_ready, __ATOMIC_SEQ_CST))
+		uv_async_send(&d->kick);
 }
 
 static void op_release_ready(void *arg, struct hierarchy *h)
@@ -93,8 +94,7 @@ static void op_tree_changed(void *arg, struct cgroup *cgrp)
 {
 	struct daemon *d = arg;
 
-	if (d->fs)
-		fs_tree_changed(d->fs, cgrp);
+	fs_tree_changed(d->fs, cgrp);
 }
 
 static void op_log(void *arg, int priority, const char *fmt, va_list ap)

@@ -51,17 +51,19 @@ static const struct cgroup_subsys_plugin *find_plugin(struct daemon *d, void *so
 		return NULL;
 	}
 	if (p->abi != CGROUP_SUBSYS_ABI) {
-		daemon_log(d, LOG_ERR,
-			   "%s was built for version %u of the subsystem interface, this daemon has "
-			   "version %u: build it against the header installed with the daemon",
-			   file, p->abi, CGROUP_SUBSYS_ABI);
+		daemon_log(
+			d, LOG_ERR,
+			"%s was built for version %u of the subsystem interface, this daemon has "
+			"version %u: build it against the header installed with the daemon",
+			file, p->abi, CGROUP_SUBSYS_ABI);
 		return NULL;
 	}
 	if (p->size != sizeof(struct cgroup_subsys) || !p->subsys) {
-		daemon_log(d, LOG_ERR,
-			   "%s was built with a struct cgroup_subsys of %u bytes, this daemon's has "
-			   "%zu: build it against the header installed with the daemon",
-			   file, p->size, sizeof(struct cgroup_subsys));
+		daemon_log(
+			d, LOG_ERR,
+			"%s was built with a struct cgroup_subsys of %u bytes, this daemon's has "
+			"%zu: build it against the header installed with the daemon",
+			file, p->size, sizeof(struct cgroup_subsys));
 		return NULL;
 	}
 	return p;

@@ -81,10 +81,11 @@ static int try_lock(struct daemon *d, const char *path)
 		err = errno == EWOULDBLOCK ? -EALREADY : -errno;
 		close(fd);
 		if (err == -EALREADY)
-			daemon_log(d, LOG_ERR,
-				   "instance '%s' is already running (%s is locked); use it, choose "
-				   "another --instance, or stop it with `ucgroup shutdown`",
-				   d->opts.instance, path);
+			daemon_log(
+				d, LOG_ERR,
+				"instance '%s' is already running (%s is locked); use it, choose "
+				"another --instance, or stop it with `ucgroup shutdown`",
+				d->opts.instance, path);
 		else
 			daemon_log(d, LOG_ERR, "cannot lock %s: %s", path, strerror(-err));
 		return err;

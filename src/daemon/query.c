@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What people ask for, as JSON.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "client.h"
+
+static json_t *subsystems_of(struct daemon *d, const struct hierarchy *h)
+{
+	json_t *list = json_array();
+	struct cgroup_subsys *ss;
+	unsigned int id;
+
+	for (id = 0; (ss = core_subsys(d->core, id)); id++)
+		if (hierarchy_subsys_mask(h) & (1ull << id))
+			json_array_append_new(list, json_string(ss->name));
+	return list;
+}
+
+/* The mounts as mountinfo numbers them: where they are is for each mount namespace to say. */
+static json_t *devices_of(struct daemon *d, const struct hierarchy *h)
+{
+	json_t *list = json_array();
+	struct fs_mount *m = NULL;
+	char text[32];
+
+	while ((m = fs_mount_next(d->fs, m))) {
+		if (fs_mount_hierarchy(m) != h)
+			continue;
+		snprintf(text, sizeof(text), "%u:%u", major(fs_mount_dev(m)),
+			 minor(fs_mount_dev(m)));
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *one_hierarchy(struct daemon *d, struct hierarchy *h)
+{
+	char *options = hierarchy_options(h);
+	json_t *o;
+
+	o = json_pack("{s:i, s:s, s:s, s:o, s:s*, s:s, s:i, s:I, s:I, s:o}", "id",
+		      (int)hierarchy_id(h), "label", hierarchy_label(h), "name", hierarchy_name(h),
+		      "subsystems", subsystems_of(d, h), "options", options, "release_agent",
+		      hierarchy_release_agent(h), "mounts", (int)hierarchy_n_mounts(h), "cgroups",
+		      (json_int_t)hierarchy_n_cgroups(h), "releases_pending",
+		      (json_int_t)core_releases_pending(h), "devices", devices_of(d, h));
+	free(options);
+	return o;
+}
+
+static json_t *hierarchies(struct daemon *d)
+{
+	json_t *list = json_array();
+	struct hierarchy *h = NULL;
+
+	core_settle(d->core);
+	while ((h = core_hierarchy_next(d->core, h)))
+		json_array_append_new(list, one_hierarchy(d, h));
+	return list;
+}
+
+/* A name may be any bytes, JSON only UTF-8: what is none has its bytes above 0x7f as "\\xNN". */
+static json_t *text_of(const char *name)
+{
+	json_t *text = json_string(name);
+	char *escaped, *to;
+
+	if (text)
+		return text;
+	escaped = malloc(4 * strlen(name) + 1);
+	if (!escaped)
+		return NULL;
+	for (to = escaped; *name; name++) {
+		if (*name & 0x80)
+			to += sprintf(to, "\\x%02x", (unsigned int)(unsigned char)*name);
+		else
+			*to++ = *name;
+	}
+	*to = '\0';
+	text = json_string(escaped);
+	free(escaped);
+	return text;
+}
+
+static json_t *one_cgroup(struct cgroup *cgrp, unsigned int depth)
+{
+	char path[PATH_MAX];
+	bool fits = cgroup_path(cgrp, path, sizeof(path)) >= 0;
+
+	/* A path that is too long for anything that takes paths is null. */
+	return json_pack("{s:o, s:o, s:i, s:I, s:b, s:I}", "path",
+			 fits ? text_of(path) : json_null(), "name", text_of(cgroup_name(cgrp)),
+			 "depth", (int)depth, "tasks", (json_int_t)cgroup_task_count(cgrp),
+			 "notify_on_release", cgroup_notify_on_release(cgrp), "children",
+			 (json_int_t)cgroup_n_children(cgrp));
+}
+
+/*
+ * The subtree as a flat list, each parent before its children: trees can be deeper than what reads
+ * nested JSON can stand. What the client may not list is left out below its own line.
+ */
+static json_t *tree(struct client *c, struct cgroup *top)
+{
+	json_t *list = json_array();
+	struct cgroup *cgrp = top, *next;
+	unsigned int depth = 0;
+
+	for (;;) {
+		if (json_array_append_new(list, one_cgroup(cgrp, depth))) {
+			json_decref(list);
+			return NULL;
+		}
+		next = NULL;
+		if (!peer_may(&c->peer, cgrp, NULL, MAY_READ | MAY_SEARCH))
+			next = cgroup_first_child(cgrp);
+		depth += next != NULL;
+		while (!next && cgrp != top) {
+			next = cgroup_next_sibling(cgrp);
+			cgrp = cgroup_parent(cgrp);
+			depth -= next == NULL;
+		}
+		if (!next)
+			return list;
+		cgrp = next;
+	}
+}
+
+static json_t *stats(struct daemon *d)
+{
+	struct core_stats cs;
+	struct tracker_stats ts;
+	struct agents_stats as;
+	struct fs_mount *m = NULL;
+	int n_mounts = 0;
+
+	core_settle(d->core);
+	core_get_stats(d->core, &cs);
+	d->tracker_ops->stats(d->tracker, &ts);
+	agents_get_stats(d, &as);
+	while ((m = fs_mount_next(d->fs, m)))
+		n_mounts++;
+#define N(x) ((json_int_t)(x))
+	return json_pack(
+		"{s:s, s:s, s:i, s:f, s:i, s:i, s:i,"
+		" s:{s:s, s:I, s:I, s:I, s:I},"
+		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I},"
+		" s:{s:I, s:I, s:I, s:I, s:i}}",
+		"instance", d->opts.instance, "version", UCGROUP_VERSION, "pid", (int)getpid(),
+		"uptime", (double)(daemon_core_ops.now(d) - d->started_ns) / 1e9, "mounts",
+		n_mounts, "clients", (int)control_n_clients(d), "watches", (int)waits_n_watches(d),
+		"tracker", "name", d->tracker_ops->name, "lost", N(ts.lost), "rebuilds",
+		N(ts.rebuilds), "ring_used", N(ts.ring_used), "wakeups", N(ts.wakeups), "core",
+		"hierarchies", N(cs.hierarchies), "cgroups", N(cs.cgroups), "css_sets", N(cs.csets),
+		"member_tasks", N(cs.member_tasks), "born", N(cs.born), "moved", N(cs.moved),
+		"died", N(cs.died), "retid", N(cs.retid), "rebuilds", N(cs.rebuilds), "oddities",
+		N(cs.oddities), "releases_queued", N(cs.releases_queued), "releases_reprieved",
+		N(cs.releases_reprieved), "releases", "delivered", N(as.delivered),
+		"agents_started", N(as.started), "failed", N(as.failed), "removed", N(as.removed),
+		"agents_running", (int)as.running);
+#undef N
+}
+
+void handle_query(struct client *c, const struct wire_request *req)
+{
+	struct cgroup *top;
+	json_t *json = NULL;
+	char *text = NULL;
+	size_t start;
+	int rc = 0;
+
+	switch (req->query) {
+	case WIRE_QUERY_HIERARCHIES:
+		json = hierarchies(c->d);
+		break;
+	case WIRE_QUERY_TREE:
+		rc = dir_resolve(c, &req->dir, &top);
+		if (!rc)
+			json = tree(c, top);
+		break;
+	case WIRE_QUERY_STATS:
+		json = stats(c->d);
+		break;
+	default:
+		rc = -EINVAL;
+	}
+	if (json)
+		text = json_dumps(json, JSON_COMPACT);
+	if (!rc && !text)
+		rc = -ENOMEM;
+	if (rc) {
+		client_reply(c, req->op, req->seq, rc, NULL);
+	} else {
+		/* The payload is the text itself: it may be longer than a string of the format. */
+		start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
+		wire_put(&c->out, text, strlen(text));
+		client_end(c, start);
+	}
+	free(text);
+	json_decref(json);
+}
