@@ -135,39 +135,86 @@ static json_t *tree(struct client *c, struct cgroup *top)
 	}
 }
 
+struct figure {
+	const char *name;
+	uint64_t value;
+};
+
+static json_t *add_figures(json_t *o, const struct figure *f, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		json_object_set_new(o, f[i].name, json_integer((json_int_t)f[i].value));
+	return o;
+}
+#define ADD(o, figures) add_figures(o, figures, sizeof(figures) / sizeof((figures)[0]))
+
+static json_t *tracker_figures(struct daemon *d)
+{
+	struct tracker_stats s;
+
+	d->tracker_ops->stats(d->tracker, &s);
+	const struct figure figures[] = {
+		{"lost", s.lost},
+		{"rebuilds", s.rebuilds},
+		{"ring_used", s.ring_used},
+		{"wakeups", s.wakeups},
+	};
+
+	return ADD(json_pack("{s:s}", "name", d->tracker_ops->name), figures);
+}
+
+static json_t *core_figures(struct daemon *d)
+{
+	struct core_stats s;
+
+	core_get_stats(d->core, &s);
+	const struct figure figures[] = {
+		{"hierarchies", s.hierarchies},
+		{"cgroups", s.cgroups},
+		{"css_sets", s.csets},
+		{"member_tasks", s.member_tasks},
+		{"born", s.born},
+		{"moved", s.moved},
+		{"died", s.died},
+		{"retid", s.retid},
+		{"rebuilds", s.rebuilds},
+		{"oddities", s.oddities},
+		{"releases_queued", s.releases_queued},
+		{"releases_reprieved", s.releases_reprieved},
+	};
+
+	return ADD(json_object(), figures);
+}
+
+static json_t *release_figures(struct daemon *d)
+{
+	struct agents_stats s;
+
+	agents_get_stats(d, &s);
+	const struct figure figures[] = {
+		{"delivered", s.delivered}, {"agents_started", s.started}, {"failed", s.failed},
+		{"removed", s.removed},	    {"agents_running", s.running},
+	};
+
+	return ADD(json_object(), figures);
+}
+
 static json_t *stats(struct daemon *d)
 {
-	struct core_stats cs;
-	struct tracker_stats ts;
-	struct agents_stats as;
 	struct fs_mount *m = NULL;
 	int n_mounts = 0;
 
 	core_settle(d->core);
-	core_get_stats(d->core, &cs);
-	d->tracker_ops->stats(d->tracker, &ts);
-	agents_get_stats(d, &as);
 	while ((m = fs_mount_next(d->fs, m)))
 		n_mounts++;
-#define N(x) ((json_int_t)(x))
-	return json_pack(
-		"{s:s, s:s, s:i, s:f, s:i, s:i, s:i,"
-		" s:{s:s, s:I, s:I, s:I, s:I},"
-		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I},"
-		" s:{s:I, s:I, s:I, s:I, s:i}}",
-		"instance", d->opts.instance, "version", UCGROUP_VERSION, "pid", (int)getpid(),
-		"uptime", (double)(daemon_core_ops.now(d) - d->started_ns) / 1e9, "mounts",
-		n_mounts, "clients", (int)control_n_clients(d), "watches", (int)waits_n_watches(d),
-		"tracker", "name", d->tracker_ops->name, "lost", N(ts.lost), "rebuilds",
-		N(ts.rebuilds), "ring_used", N(ts.ring_used), "wakeups", N(ts.wakeups), "core",
-		"hierarchies", N(cs.hierarchies), "cgroups", N(cs.cgroups), "css_sets", N(cs.csets),
-		"member_tasks", N(cs.member_tasks), "born", N(cs.born), "moved", N(cs.moved),
-		"died", N(cs.died), "retid", N(cs.retid), "rebuilds", N(cs.rebuilds), "oddities",
-		N(cs.oddities), "releases_queued", N(cs.releases_queued), "releases_reprieved",
-		N(cs.releases_reprieved), "releases", "delivered", N(as.delivered),
-		"agents_started", N(as.started), "failed", N(as.failed), "removed", N(as.removed),
-		"agents_running", (int)as.running);
-#undef N
+	return json_pack("{s:s, s:s, s:i, s:f, s:i, s:i, s:i, s:o, s:o, s:o}", "instance",
+			 d->opts.instance, "version", UCGROUP_VERSION, "pid", (int)getpid(),
+			 "uptime", (double)(daemon_core_ops.now(d) - d->started_ns) / 1e9, "mounts",
+			 n_mounts, "clients", (int)control_n_clients(d), "watches",
+			 (int)waits_n_watches(d), "tracker", tracker_figures(d), "core",
+			 core_figures(d), "releases", release_figures(d));
 }
 
 void handle_query(struct client *c, const struct wire_request *req)
