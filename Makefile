@@ -28,7 +28,7 @@ build: deps
 	@$(AS_OWNER) scripts/build $(BUILD)
 
 demo: build
-	@scripts/as-root examples/demo $(BUILD)
+	@scripts/as-root scripts/demo $(BUILD)
 
 test: build
 	@scripts/as-root scripts/run-tests $(BUILD)
