@@ -405,7 +405,7 @@ static int listen_at(struct daemon *d, int *out)
 int control_start(struct daemon *d)
 {
 	struct control *ctl;
-	int fd, rc;
+	int fd = -1, rc;
 
 	rc = listen_at(d, &fd);
 	if (rc)

@@ -252,6 +252,5 @@ void shutdown_done(struct daemon *d)
 	if (!wire_end(&b, start))
 		send(d->asker_fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	wire_buf_free(&b);
-	close(d->asker_fd);
-	d->asker_fd = -1;
+	/* Left open: it ends with the process, and that is what the client waits for then. */
 }
