@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Moves random tasks in both hierarchies; and puts those right that were born under a move. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "stress.h"
+
+/* ---- newborn tasks ------------------------------------------------------------------------------ */
+
+/*
+ * The groups that moves of TID (or of the whole process TGID) begun since SINCE have touched, as
+ * bits. 0: no such move.
+ */
+static uint64_t groups_in_doubt(uint32_t since, uint32_t hier, pid_t tid, pid_t tgid)
+{
+	uint32_t end = atomic_load(&shm->moves_begun);
+	uint64_t groups = 0;
+
+	if (end - since >= MAX_MOVES)
+		return UINT64_MAX;
+	for (uint32_t i = since; i != end; i++) {
+		const struct move *m = &shm->moves[i % MAX_MOVES];
+
+		if (m->hier == hier && m->id == (m->process ? tgid : tid))
+			groups |= m->from | 1ull << m->to;
+	}
+	return groups;
+}
+
+/* The calling task is at different places in the two hierarchies unless this finds them equal. */
+static void settle_one(uint32_t hier, uint64_t groups)
+{
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	int k, u, err;
+
+	atomic_fetch_add(&shm->stats.settled, 1);
+	k = kernel_group_of(tid, hier);
+	u = ucg_group_of(tid, hier, k);
+	if (k < 0 || u < 0) {
+		complain("task %d, born while its maker was moved, is in group %d for the kernel "
+			 "and in %d for ucgroup (negative: errno)",
+			 tid, k, u);
+		return;
+	}
+	if (k == u)
+		return;
+	if (!(groups >> k & 1) || !(groups >> u & 1)) {
+		complain("task %d, born while its maker was moved: the kernel has it in %s, "
+			 "ucgroup in %s, and the moves do not explain it",
+			 tid, shm->groups[k].path, shm->groups[u].path);
+		return;
+	}
+	atomic_fetch_add(&shm->stats.repaired, 1);
+	err = kernel_write_number(hier, (uint32_t)u, "tasks", tid);
+	if (err < 0)
+		complain("task %d cannot be moved to %s in the kernel's hierarchy: %s", tid,
+			 shm->groups[u].path, strerror(-err));
+}
+
+/* Moves of threads A and B (0: none) and of the whole process TGID (0: none) put it in doubt. */
+static uint64_t doubt(uint32_t since, uint32_t hier, pid_t a, pid_t b, pid_t tgid)
+{
+	return groups_in_doubt(since, hier, a, tgid) | groups_in_doubt(since, hier, b, 0);
+}
+
+static void settle(const struct slot *slot, pid_t a, pid_t b, pid_t tgid)
+{
+	bool any = false;
+
+	/* Cheap and without the lock: nearly always there was no such move. */
+	for (uint32_t h = 0; h < N_HIER; h++)
+		any |= doubt(slot->since, h, a, b, tgid) != 0;
+	if (!any)
+		return;
+	lock_moves();
+	for (uint32_t h = 0; h < N_HIER; h++) {
+		uint64_t groups = doubt(slot->since, h, a, b, tgid);
+
+		if (groups)
+			settle_one(h, groups | slot->groups_before[h]);
+	}
+	unlock_moves();
+}
+
+void settle_newborn(struct slot *slot)
+{
+	/*
+	 * A move of the maker's whole process takes its new threads along whenever they were born,
+	 * so that a thread is in doubt for moves of its maker alone.
+	 */
+	bool thread = slot->maker_tgid == getpid();
+
+	for (uint32_t h = 0; h < N_HIER; h++)
+		slot->groups_before[h] = 0; /* those its maker was in: the moves tell */
+	settle(slot, slot->maker_tid, 0, thread ? 0 : slot->maker_tgid);
+}
+
+/*
+ * An exec by a thread that is not the leader: a move of either tid may have met the old bearer in
+ * one hierarchy and the new one in the other.
+ */
+void before_exec(struct slot *slot)
+{
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	slot->since = atomic_load(&shm->moves_done);
+	for (uint32_t h = 0; h < N_HIER; h++) {
+		int g = kernel_group_of(tid, h);
+
+		slot->groups_before[h] = g < 0 ? 0 : 1ull << g;
+	}
+}
+
+void settle_exec(struct slot *slot, pid_t old_tid)
+{
+	if (old_tid != getpid())
+		settle(slot, old_tid, getpid(), 0);
+}
+
+/* ---- the mover ---------------------------------------------------------------------------------- */
+
+struct target {
+	pid_t id;
+	bool process;
+};
+
+static bool pick_slot(struct target *t, uint32_t *seed)
+{
+	for (int tries = 0; tries < 2000; tries++) {
+		struct slot *s = &shm->slots[rnd_below(seed, MAX_SLOTS)];
+		uint32_t state = atomic_load(&s->state);
+
+		if (state < SLOT_RUNNING || s->script == SCRIPT_SENTINEL)
+			continue;
+		t->id = atomic_load(t->process ? &s->tgid : &s->tid);
+		if (t->id > 0)
+			return true;
+	}
+	return false;
+}
+
+/* From a group's listing: this finds tasks that have only just been made. */
+static bool pick_listed(struct target *t, bool kernel, uint32_t hier, uint32_t *seed)
+{
+	static pid_t list[MAX_TIDS];
+	uint32_t g = pick_group(rnd_below(seed, 2) ? GROUP_SHARED : GROUP_JOB, seed);
+	const char *file = t->process ? "cgroup.procs" : "tasks";
+	ssize_t n = kernel ? kernel_list(hier, g, file, list, MAX_TIDS) :
+			     ucg_list(hier, g, file, list, MAX_TIDS);
+
+	if (n < 0)
+		complain("%s of %s cannot be read: %s", file, shm->groups[g].path,
+			 strerror((int)-n));
+	if (n <= 0)
+		return false;
+	/* The youngest are the most interesting. */
+	t->id = list[rnd_below(seed, 3) ? n - 1 : rnd_below(seed, (uint32_t)n)];
+	return true;
+}
+
+/* The groups the target's threads are in, as bits; 0 when it is gone or none of ours. */
+static uint64_t groups_now(const struct target *t, uint32_t hier)
+{
+	uint64_t groups = 0;
+	struct dirent *e;
+	char path[64];
+	DIR *dir;
+	int g;
+
+	if (!t->process) {
+		g = kernel_group_of(t->id, hier);
+		return g < 0 ? 0 : 1ull << g;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task", t->id);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while ((e = readdir(dir))) {
+		g = atoi(e->d_name) > 0 ? kernel_group_of(atoi(e->d_name), hier) : -ENOENT;
+		if (g >= 0)
+			groups |= 1ull << g;
+	}
+	closedir(dir);
+	return groups;
+}
+
+/* Has the target no thread left that a move could still reach? */
+static bool target_ending(const struct target *t)
+{
+	struct dirent *e;
+	bool ending = true;
+	char path[64];
+	DIR *dir;
+
+	if (!t->process)
+		return task_ending(t->id);
+	snprintf(path, sizeof(path), "/proc/%d/task", t->id);
+	dir = opendir(path);
+	if (!dir)
+		return true;
+	while ((e = readdir(dir)))
+		if (atoi(e->d_name) > 0)
+			ending &= task_ending(atoi(e->d_name));
+	closedir(dir);
+	return ending;
+}
+
+/* An exec may give the number to another task at any moment; that one looks itself then. */
+static bool changes_tid(pid_t tgid)
+{
+	for (uint32_t i = 0; i < MAX_SLOTS; i++) {
+		struct slot *s = &shm->slots[i];
+
+		if (atomic_load(&s->state) != SLOT_FREE && atomic_load(&s->tgid) == tgid &&
+		    atomic_load(&s->retid))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Success in both, or "no such task" in either: the kernel answers a move of an exiting task with
+ * success and does nothing, ucgroup with ESRCH. It must then be gone in a moment.
+ */
+static void judge(const struct target *t, uint32_t hier, uint32_t to, int kernel, int ucg)
+{
+	uint64_t deadline = now_ms() + 5000;
+
+	if (!kernel && !ucg)
+		return;
+	if ((kernel && kernel != -ESRCH) || (ucg && ucg != -ESRCH)) {
+		complain("moving %s %d to %s:/%s: the kernel says %s, ucgroup %s",
+			 t->process ? "process" : "thread", t->id, shm->hier_name[hier],
+			 shm->groups[to].path, strerror(-kernel), strerror(-ucg));
+		return;
+	}
+	atomic_fetch_add(&shm->stats.moves_lost, 1);
+	if (kernel == ucg)
+		return;
+	while (!target_ending(t)) {
+		if (changes_tid(t->id))
+			return;
+		if (now_ms() > deadline) {
+			complain("moving %s %d to %s:/%s: the kernel says %s, ucgroup %s, and it "
+				 "is alive",
+				 t->process ? "process" : "thread", t->id, shm->hier_name[hier],
+				 shm->groups[to].path, strerror(-kernel), strerror(-ucg));
+			return;
+		}
+		sleep_us(200);
+	}
+}
+
+static void move(const struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
+{
+	const char *file = t->process ? "cgroup.procs" : "tasks";
+	uint32_t i = atomic_load(&shm->moves_begun);
+	struct move *m = &shm->moves[i % MAX_MOVES];
+	bool kernel_first = rnd_below(seed, 2);
+	int kernel = 0, ucg = 0;
+
+	*m = (struct move){.id = t->id,
+			   .hier = (uint8_t)hier,
+			   .to = (uint8_t)to,
+			   .process = t->process,
+			   .from = groups_now(t, hier)};
+	if (!m->from)
+		return;
+	/* From here on a child born to the target knows that it must look where it is. */
+	atomic_store(&shm->moves_begun, i + 1);
+	if (kernel_first)
+		kernel = kernel_write_number(hier, to, file, t->id);
+	if (!shm->sabotage_moves || i % shm->sabotage_moves)
+		ucg = ucg_write_number(hier, to, file, t->id);
+	if (!kernel_first)
+		kernel = kernel_write_number(hier, to, file, t->id);
+	atomic_store(&shm->moves_done, i + 1);
+	atomic_fetch_add(t->process ? &shm->stats.process_moves : &shm->stats.moves, 1);
+	judge(t, hier, to, kernel, ucg);
+}
+
+void mover_main(uint32_t seed)
+{
+	while (!main_gone()) {
+		uint32_t hier = rnd_below(&seed, N_HIER);
+		uint32_t to = rnd_below(&seed, 12) ? pick_group(GROUP_SHARED, &seed) : 0;
+		struct target t = {.process = rnd_below(&seed, 3) == 0};
+		uint32_t how = rnd_below(&seed, 4);
+		bool found;
+
+		while (atomic_load(&shm->hold) && !main_gone()) {
+			atomic_store(&shm->mover_held, 1);
+			futex_wait(&shm->hold, 1);
+		}
+		atomic_store(&shm->mover_held, 0);
+		if (atomic_load(&shm->hold))
+			continue;
+		lock_moves();
+		found = how < 2 ? pick_slot(&t, &seed) : pick_listed(&t, how == 2, hier, &seed);
+		if (found)
+			move(&t, hier, to, &seed);
+		unlock_moves();
+		sleep_us(found ? rnd_below(&seed, 100) : 300);
+	}
+	_exit(0);
+}
