@@ -95,7 +95,13 @@ static int swap(struct cgroup *cgrp, pid_t tid, struct core_place place, struct 
 	return err;
 }
 
-/* Looks TID up; waits for a birth to be over. */
+static void pause_a_moment(struct core *core)
+{
+	if (core->ops->pause)
+		core->ops->pause(core->arg);
+}
+
+/* Looks TID up; waits for a birth to be over, or an exec that changes the tid. */
 static int look_at(struct core *core, pid_t tid, struct core_task_info *info)
 {
 	for (int i = 0; i < ATTACH_TRIES; i++) {
@@ -103,10 +109,9 @@ static int look_at(struct core *core, pid_t tid, struct core_task_info *info)
 
 		if (err || info->place.cset != CSET_NONE)
 			return err;
-		if (core->ops->pause)
-			core->ops->pause(core->arg);
+		pause_a_moment(core);
 	}
-	return -ESRCH;
+	return -EAGAIN;
 }
 
 /* A process whose leader is a zombie lives in its other threads: TID becomes one of them. */
@@ -229,6 +234,10 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 
 	core_replay(core);
 	err = core->ops->threads(core->arg, tgid, &threads, &n);
+	if (err == -EAGAIN) {
+		pause_a_moment(core);
+		return 1;
+	}
 	if (err)
 		return err;
 	/* All are asked before the first is moved. */
@@ -260,8 +269,8 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 		else if (err != -EAGAIN && err != -ESRCH)
 			goto out;
 	}
-	if (unborn && core->ops->pause)
-		core->ops->pause(core->arg);
+	if (unborn)
+		pause_a_moment(core);
 	err = again || unborn;
 out:
 	free(threads);
@@ -278,17 +287,18 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 	struct core *core = cgrp->h->core;
 	struct cgroup *made_in = cgrp->h->root;
 	bool again = true;
+	int tries = 0;
 
 	for (size_t i = 0; i < list->n && made_in == cgrp->h->root; i++)
 		if (list->v[i].old)
 			made_in = list->v[i].old;
-	while (again) {
+	while (again && tries++ < ATTACH_TRIES) {
 		struct core_thread *threads = NULL;
 		size_t n = 0;
 
 		again = false;
 		core_replay(core);
-		if (core->ops->threads(core->arg, tgid, &threads, &n))
+		if (core->ops->threads(core->arg, tgid, &threads, &n) == -ESRCH)
 			return;
 		for (size_t i = 0; i < n; i++) {
 			struct cset *cset = cset_by_id(core, threads[i].place.cset);
@@ -304,8 +314,8 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 			     &ignored);
 		}
 		free(threads);
-		if (again && core->ops->pause)
-			core->ops->pause(core->arg);
+		if (again)
+			pause_a_moment(core);
 	}
 }
 
@@ -321,8 +331,10 @@ int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *
 		return err;
 	core = cgrp->h->core;
 	err = process_pass(cgrp, info.tgid, &list, &stay);
-	while (err == 1)
+	for (int i = 0; err == 1 && i < ATTACH_TRIES; i++)
 		err = process_pass(cgrp, info.tgid, &list, NULL);
+	if (err == 1)
+		err = -EAGAIN;
 	for (size_t i = 0; i < list.n; i++)
 		moved |= list.v[i].old != NULL;
 	if (err == -ESRCH && moved)

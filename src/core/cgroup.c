@@ -410,10 +410,10 @@ int cgroup_rmdir(struct cgroup *cgrp)
 	struct cgroup *parent = cgrp->parent;
 	int err;
 
-	if (!parent)
-		return -EBUSY;
 	if (cgrp->flags & CGRP_DEAD)
 		return -ENOENT;
+	if (!parent)
+		return -EBUSY;
 	core_settle(cgrp->h->core);
 	/* References are the subsystems' to drop in pre_destroy. */
 	if (!LIST_EMPTY(&cgrp->csets) || cgrp->n_children)

@@ -71,13 +71,12 @@ struct thread_entry {
 
 /* What a walk over all tasks does with each. */
 enum walk_mode {
-	WALK_ADOPT,   /* at start: tasks not yet known are in the initial css_set */
-	WALK_MEMBERS, /* report those outside the initial css_set */
-	WALK_INITIAL, /* report those in it */
+	WALK_ADOPT,   /* at start: who is not yet known is in the initial css_set */
+	WALK_INITIAL, /* report those in the initial css_set */
 };
 
 struct walk_entry {
-	__u32 tid, tgid, cset;
+	__u32 tid, tgid;
 };
 
 #endif

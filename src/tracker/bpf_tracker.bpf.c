@@ -22,12 +22,13 @@
  * The exec of a thread that is not the leader: the kernel swaps its tid OLD with the dead leader's,
  * and gives OLD away, some time before the exec hook is called. In between the thread goes by the
  * leader's tid, which has no place, and its place lies at OLD, marked with its tgid (which is the
- * leader's tid). Whoever comes first takes it from there, and by taking it alone may pass it on:
+ * leader's tid). So a place is believed only where its mark is the task's own tgid. Whoever comes
+ * first takes the place from OLD, and by taking it alone may pass it on (hand_over()):
  *  - the exec hook, which is told OLD;
  *  - the fork hook of a new task that was given OLD;
  *  - the exit hook of the thread itself, when the exec fails this late: it searches.
- * A thread's death bumps the generation at its tid if it finds nothing there, so that a place that
- * comes too late is not put down for whoever gets that tid next.
+ * A thread that dies without a place takes the mark off the tid it dies with, before it searches,
+ * so that a place that comes too late is not put down for whoever gets that tid next.
  */
 #include <stdbool.h>
 
@@ -210,65 +211,77 @@ static __always_inline __u64 place_after(__u64 seen, __u32 tgid, __u32 cset)
 	       cset;
 }
 
-/* TASK is gone from TID, whose place (in CSET) the caller has taken away. */
-static __always_inline void has_died(__u32 tid, __u32 cset)
+/*
+ * The old value is used so that the compiler makes it an instruction that orders what is around it,
+ * on every machine: a child is counted before its maker is looked at again.
+ */
+static __always_inline void count_up(__u64 *count)
+{
+	__u64 old = __sync_fetch_and_add(count, 1);
+
+	asm volatile("" : : "r"(old));
+}
+
+/* True: that was the last. */
+static __always_inline bool count_down(__u32 cset)
 {
 	__u64 *count = count_of(cset);
-	struct event *e;
-	bool last;
 
-	if (cset <= PLACE_INITIAL || !count)
-		return;
-	e = log_reserve();
-	last = __sync_fetch_and_add(count, -1) == 1;
-	if (e)
-		log_submit(e, EVENT_DIED, tid, 0, cset, 0, last || want_exit);
-	else
-		log_lost();
+	return count && __sync_fetch_and_add(count, -1) == 1;
 }
 
 /*
- * The place in CSET, taken away from OLD, goes to the thread that now is TGID's leader and had SEEN
- * (no place) there. If it has died meanwhile, it died as OLD.
+ * The place marked with TGID is taken from OLD, and put down at TO, where the thread that leads
+ * TGID by now has none. If it has died meanwhile, it died as OLD. False: there is no such place.
+ *
+ * The slot is reserved before the place is taken: whatever the next owner of OLD logs comes later.
  */
-static __always_inline void pass_on(__u32 old, __u32 tgid, __u32 cset, __u64 *to, __u64 seen)
+static __always_inline bool hand_over(__u32 old, __u64 *from, __u32 tgid, __u64 *to)
 {
-	struct event *e = NULL;
+	for (int i = 0; i < 64; i++) {
+		__u64 seen = *(volatile __u64 *)to, place = *(volatile __u64 *)from;
+		__u32 cset = PLACE_ID(place);
+		struct event *e = NULL;
+		bool lives, last;
 
-	if (cset > PLACE_INITIAL)
-		e = log_reserve();
-	if (__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) != seen) {
-		if (e)
-			bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
-		has_died(old, cset);
-		return;
+		if (cset == PLACE_NONE || PLACE_TGID(place) != tgid)
+			return false;
+		if (cset > PLACE_INITIAL)
+			e = log_reserve();
+		if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) != place) {
+			if (e)
+				bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+			continue;
+		}
+		lives = PLACE_ID(seen) == PLACE_NONE && PLACE_TGID(seen) == tgid &&
+			__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) ==
+				seen;
+		if (cset == PLACE_INITIAL)
+			return true;
+		last = !lives && count_down(cset);
+		if (!e)
+			log_lost();
+		else if (lives)
+			log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
+		else
+			log_submit(e, EVENT_DIED, old, 0, cset, 0, last || want_exit);
+		return true;
 	}
-	if (e)
-		log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
-	else if (cset > PLACE_INITIAL)
-		log_lost();
+	return false;
 }
 
-/* The fork hook finds a place at the child's own tid: its owner is in the middle of an exec. */
+/* The fork hook finds another process's place at the child's tid: that is in the middle of an exec. */
 static __noinline int settle_stale(__u32 tid)
 {
-	__u64 *place = place_of(tid), *to, old, seen;
+	__u64 *from = place_of(tid), *to;
 	__u32 tgid;
 
-	if (!place)
+	if (!from)
 		return 0;
-	old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
-	if (PLACE_ID(old) == PLACE_NONE)
-		return 0;
-	tgid = PLACE_TGID(old);
+	tgid = PLACE_TGID(*from);
 	to = place_of(tgid);
-	if (!to)
-		return 0;
-	seen = *(volatile __u64 *)to;
-	if (PLACE_ID(seen) == PLACE_NONE)
-		pass_on(tid, tgid, PLACE_ID(old), to, seen);
-	else
-		has_died(tid, PLACE_ID(old));
+	if (to)
+		hand_over(tid, from, tgid, to);
 	return 0;
 }
 
@@ -285,11 +298,11 @@ static __always_inline __u32 count_into(const volatile __u64 *maker)
 		count = count_of(cset);
 		if (!count)
 			return PLACE_INITIAL;
-		__sync_fetch_and_add(count, 1);
+		count_up(count);
 		if (*maker == seen)
 			return cset;
 		/* It has moved on. Our count may have hidden that the css_set has emptied. */
-		if (__sync_fetch_and_add(count, -1) == 1)
+		if (count_down(cset))
 			ring_bell();
 	}
 	/* The daemon makes one move at a time and cannot have made 64 meanwhile. */
@@ -308,7 +321,7 @@ int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
 
 	if (!from || !place)
 		return 0;
-	if (PLACE_ID(*place) != PLACE_NONE)
+	if (PLACE_ID(*place) != PLACE_NONE && PLACE_TGID(*place) != tgid)
 		settle_stale(tid);
 	if (tid > max_tid)
 		max_tid = tid;
@@ -328,59 +341,67 @@ int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
 }
 
 struct search {
-	__u32 tgid, tid, cset;
+	__u32 tgid;
 };
 
-/* Takes the place marked with the tgid away from the first tid that has one. */
 static long search_step(__u32 i, struct search *search)
 {
-	__u32 tid = i + 1;
-	__u64 *place = place_of(tid), seen;
+	__u32 tid = i + 1, tgid = search->tgid;
+	__u64 *from = place_of(tid), *to = place_of(tgid);
 
-	if (!place)
+	if (!from || !to)
 		return 1;
-	seen = *(volatile __u64 *)place;
-	if (PLACE_ID(seen) == PLACE_NONE || PLACE_TGID(seen) != search->tgid)
+	if (PLACE_ID(*(volatile __u64 *)from) == PLACE_NONE || PLACE_TGID(*from) != tgid)
 		return 0;
-	if (__sync_val_compare_and_swap(place, seen, seen & ~PLACE_ID_MASK) != seen)
-		return 0;
-	search->tid = tid;
-	search->cset = PLACE_ID(seen);
-	return 1;
+	return hand_over(tid, from, tgid, to);
 }
 
 /*
  * The last thread of TGID dies and has no place: its exec failed after the swap of tids. No other
- * thread of its is left, so what bears its tgid is its own.
+ * thread of its is left, so what bears its tgid is its own; and with its own mark gone, that is
+ * handed over to nobody, which is how a death is told.
  */
 static __noinline int died_in_exec(__u32 tgid)
 {
 	struct search search = {.tgid = tgid};
 
 	bpf_loop(max_tid, search_step, &search, 0);
-	if (search.tid)
-		has_died(search.tid, search.cset);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ucg_exit, struct task_struct *task)
 {
-	__u64 *place = place_of((__u32)task->pid), old;
+	__u32 tid = (__u32)task->pid, tgid = (__u32)task->tgid, cset;
+	__u64 *place = place_of(tid), old;
+	struct event *e;
+	bool last;
 
 	if (!place)
 		return 0;
 	old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
 	if (PLACE_ID(old) == PLACE_NONE) {
-		/* From here on nobody puts a place down for us. */
-		if (__sync_val_compare_and_swap(place, old, old + PLACE_GEN_ONE) == old) {
-			if (adopted && task->pid == task->tgid)
-				died_in_exec((__u32)task->tgid);
+		/* While not all are adopted: only keep from being adopted dead. */
+		__u64 mark = adopted ? 0 : tgid;
+
+		if (__sync_val_compare_and_swap(place, old, place_after(old, mark, PLACE_NONE)) ==
+		    old) {
+			if (adopted && tid == tgid)
+				died_in_exec(tgid);
 			return 0;
 		}
+		/* It was handed over just now. */
 		old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
 	}
-	has_died((__u32)task->pid, PLACE_ID(old));
+	cset = PLACE_ID(old);
+	if (cset <= PLACE_INITIAL)
+		return 0;
+	e = log_reserve();
+	last = count_down(cset);
+	if (e)
+		log_submit(e, EVENT_DIED, tid, 0, cset, 0, last || want_exit);
+	else
+		log_lost();
 	return 0;
 }
 
@@ -394,28 +415,17 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ucg_exec, struct task_struct *task, int old_tid)
 {
 	__u32 tgid = (__u32)task->tgid, old = (__u32)old_tid;
-	__u64 *from, *to, seen, place;
+	__u64 *from, *to;
 
 	if (task->pid == old_tid)
 		return 0;
 	from = place_of(old);
 	to = place_of(tgid);
-	if (!from || !to)
+	if (!from || !to || PLACE_ID(*(volatile __u64 *)to) != PLACE_NONE)
 		return 0;
-	seen = *(volatile __u64 *)to;
-	if (PLACE_ID(seen) != PLACE_NONE)
-		return 0;
-	for (int i = 0; i < 64; i++) {
-		place = *(volatile __u64 *)from;
-		if (PLACE_ID(place) == PLACE_NONE || PLACE_TGID(place) != tgid)
-			break;
-		if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) == place) {
-			pass_on(old, tgid, PLACE_ID(place), to, seen);
-			return 0;
-		}
-	}
-	/* A fork hook has taken it and is putting it down: do not run without. */
-	bpf_loop(1 << 23, wait_step, &to, 0);
+	/* Or else a fork hook has taken it and is putting it down: do not run without. */
+	if (!hand_over(old, from, tgid, to) && adopted)
+		bpf_loop(1 << 23, wait_step, &to, 0);
 	return 0;
 }
 
@@ -447,14 +457,14 @@ int ucg_move(struct move_args *args)
 	if (flags & PF_EXITING)
 		return 0;
 	args->err = -EAGAIN;
-	if (PLACE_ID(seen) == PLACE_NONE || PLACE_ID(seen) != args->from_id ||
-	    PLACE_GEN(seen) != args->from_gen)
+	if (PLACE_TGID(seen) != tgid || PLACE_ID(seen) == PLACE_NONE ||
+	    PLACE_ID(seen) != args->from_id || PLACE_GEN(seen) != args->from_gen)
 		return 0;
 	e = bpf_ringbuf_reserve(&ucg_log, sizeof(struct event), 0);
 	if (!e)
 		return 0;
 	if (args->to > PLACE_INITIAL)
-		__sync_fetch_and_add(into, 1);
+		count_up(into);
 	if (__sync_val_compare_and_swap(
 		    place, seen, ((seen & ~PLACE_ID_MASK) + PLACE_GEN_ONE) | args->to) != seen) {
 		if (args->to > PLACE_INITIAL)
@@ -485,6 +495,8 @@ int ucg_info(struct info_args *args)
 		return 0;
 	if (!(task->flags & PF_EXITING)) {
 		args->tgid = (__u32)task->tgid;
+		if (PLACE_TGID(args->place) != args->tgid)
+			args->place = PLACE_NONE; /* of the task that had the tid before */
 		args->uid = BPF_CORE_READ(task, real_cred, uid.val);
 		args->suid = BPF_CORE_READ(task, real_cred, suid.val);
 		args->fixed = task->flags & PF_NO_SETAFFINITY ||
@@ -497,7 +509,7 @@ int ucg_info(struct info_args *args)
 
 struct thread_walk {
 	struct list_head *head, *at;
-	__u32 n;
+	__u32 tgid, n;
 	bool over;
 };
 
@@ -507,7 +519,7 @@ static long walk_thread(__u32 i, struct thread_walk *walk)
 	struct thread_entry *entry;
 	struct task_struct *task;
 	__u32 n = walk->n;
-	__u64 *place;
+	__u64 *place, seen;
 	__u32 tid;
 
 	at = BPF_CORE_READ(at, next);
@@ -524,8 +536,9 @@ static long walk_thread(__u32 i, struct thread_walk *walk)
 		walk->over = true;
 		return 1;
 	}
+	seen = *(volatile __u64 *)place;
 	entry->tid = tid;
-	entry->place = *(volatile __u64 *)place;
+	entry->place = PLACE_TGID(seen) == walk->tgid ? seen : PLACE_NONE;
 	walk->n = n + 1;
 	return 0;
 }
@@ -535,21 +548,24 @@ SEC("syscall")
 int ucg_walk_threads(struct threads_args *args)
 {
 	struct task_struct *task = bpf_task_from_pid((int)args->tgid);
-	struct thread_walk walk = {};
+	struct thread_walk walk = {.tgid = args->tgid};
+	struct signal_struct *signal;
 
 	args->n = 0;
 	args->err = -ESRCH;
 	if (!task)
 		return 0;
 	bpf_rcu_read_lock();
-	walk.head = (void *)BPF_CORE_READ(task, signal) +
-		    bpf_core_field_offset(struct signal_struct, thread_head);
+	signal = BPF_CORE_READ(task, signal);
+	walk.head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
 	walk.at = walk.head;
-	bpf_loop(TRACKER_MAX_THREADS + 1, walk_thread, &walk, 0);
+	if (signal)
+		bpf_loop(TRACKER_MAX_THREADS + 1, walk_thread, &walk, 0);
 	bpf_rcu_read_unlock();
 	bpf_task_release(task);
 	args->n = walk.n;
-	args->err = walk.over ? -EOVERFLOW : walk.n ? 0 : -ESRCH;
+	/* Without: an old leader on its way out, whose tid another thread is taking over. */
+	args->err = !signal ? -EAGAIN : walk.over ? -EOVERFLOW : walk.n ? 0 : -ESRCH;
 	return 0;
 }
 
@@ -566,21 +582,21 @@ int ucg_walk_tasks(struct bpf_iter__task *ctx)
 	if (!place)
 		return 0;
 	seen = *(volatile __u64 *)place;
-	entry.cset = PLACE_ID(seen);
-	if (walk_mode == WALK_ADOPT) {
-		if (entry.cset == PLACE_NONE && !(task->flags & PF_EXITING))
-			__sync_val_compare_and_swap(
-				place, seen, place_after(seen, (__u32)task->tgid, PLACE_INITIAL));
-		if ((__u32)task->pid > max_tid)
-			max_tid = (__u32)task->pid;
-		return 0;
-	}
-	if (entry.cset == PLACE_NONE || task->flags & PF_EXITING)
-		return 0;
-	if ((entry.cset == PLACE_INITIAL) != (walk_mode == WALK_INITIAL))
-		return 0;
 	entry.tid = (__u32)task->pid;
 	entry.tgid = (__u32)task->tgid;
-	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
+	if (walk_mode == WALK_ADOPT) {
+		/* The dead are only marked. */
+		if (PLACE_ID(seen) == PLACE_NONE)
+			__sync_val_compare_and_swap(
+				place, seen,
+				place_after(seen, entry.tgid,
+					    task->flags & PF_EXITING ? PLACE_NONE : PLACE_INITIAL));
+		if (entry.tid > max_tid)
+			max_tid = entry.tid;
+		return 0;
+	}
+	if (PLACE_ID(seen) == PLACE_INITIAL && PLACE_TGID(seen) == entry.tgid &&
+	    !(task->flags & PF_EXITING))
+		bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
 	return 0;
 }

@@ -46,7 +46,7 @@ struct tracker {
 	struct core *core;
 	struct ring log, bell;
 	int epoll_fd;
-	uint64_t *counts;
+	uint64_t *places, *counts;
 	size_t counts_size;
 	struct thread_entry *threads;
 	uint32_t max_csets;
@@ -194,13 +194,6 @@ static void walk_nothing(void *arg, const struct walk_entry *entry)
 	(void)entry;
 }
 
-static void walk_rebuild(void *arg, const struct walk_entry *entry)
-{
-	struct tracker *t = arg;
-
-	core_rebuild_task(t->core, (pid_t)entry->tid, (pid_t)entry->tgid, entry->cset);
-}
-
 struct initial_arg {
 	void (*fn)(void *arg, pid_t tid, pid_t tgid);
 	void *arg;
@@ -223,9 +216,23 @@ static int bpf_each_initial(struct tracker *t, void (*fn)(void *arg, pid_t tid, 
 
 /* ---- replay ----------------------------------------------------------------------------------- */
 
+/* Every place outside the initial css_set, as it is at the moment it is read. */
+static void read_places(struct tracker *t)
+{
+	uint32_t end = __atomic_load_n(&t->skel->bss->max_tid, __ATOMIC_ACQUIRE);
+
+	for (uint32_t tid = 1; tid <= end; tid++) {
+		uint64_t place = __atomic_load_n(&t->places[tid], __ATOMIC_ACQUIRE);
+
+		if (PLACE_ID(place) > PLACE_INITIAL)
+			core_rebuild_task(t->core, (pid_t)tid, (pid_t)PLACE_TGID(place),
+					  PLACE_ID(place));
+	}
+}
+
 /*
  * Invariant 6. What was logged before the loss is folded first, the kernel's truth is laid over it,
- * and what was logged meanwhile is folded on top: it may repeat what the walk has seen, but a
+ * and what was logged meanwhile is folded on top: it may repeat what the table has said, but a
  * task's last event is right. If more was lost meanwhile, it is done again.
  */
 static void rebuild(struct tracker *t)
@@ -236,7 +243,7 @@ static void rebuild(struct tracker *t)
 		core_events_lost(t->core);
 		consume(t, ring_end(&t->log));
 		core_rebuild_begin(t->core);
-		walk(t, WALK_MEMBERS, walk_rebuild, t);
+		read_places(t);
 		consume(t, ring_end(&t->log));
 		core_rebuild_end(t->core);
 	} while (__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST));
@@ -259,6 +266,18 @@ static void bpf_replay(struct tracker *t)
 		return;
 	}
 	consume(t, end);
+}
+
+/*
+ * A forced wake-up is forgotten when a replay empties the log before the daemon sleeps, and with it
+ * the hook that has seen wake_pending set and relied on it. So the flag is cleared for the last
+ * time here, and the log looked at after that.
+ */
+static bool bpf_may_sleep(struct tracker *t)
+{
+	__atomic_store_n(&t->skel->bss->wake_pending, 0, __ATOMIC_SEQ_CST);
+	return ring_end(&t->log) == *t->log.consumer && ring_end(&t->bell) == *t->bell.consumer &&
+	       !__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------- */
@@ -435,12 +454,14 @@ static int map_all(struct tracker *t)
 		err = ring_map(&t->bell, bpf_map__fd(t->skel->maps.ucg_bell), 4096);
 	if (err)
 		return err;
+	t->places =
+		map_array(t->skel->maps.ucg_places, TRACKER_MAX_TID * sizeof(uint64_t), PROT_READ);
 	t->counts_size = page_align(t->max_csets * sizeof(uint64_t));
 	t->counts = map_array(t->skel->maps.ucg_counts, t->counts_size, PROT_READ);
 	t->threads = map_array(t->skel->maps.ucg_threads,
 			       page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)),
 			       PROT_READ);
-	return t->counts && t->threads ? 0 : -ENOMEM;
+	return t->places && t->counts && t->threads ? 0 : -ENOMEM;
 }
 
 static int watch(struct tracker *t, int fd)
@@ -477,6 +498,8 @@ static void bpf_stop(struct tracker *t)
 		return;
 	if (t->epoll_fd >= 0)
 		close(t->epoll_fd);
+	if (t->places)
+		munmap(t->places, TRACKER_MAX_TID * sizeof(uint64_t));
 	if (t->counts)
 		munmap(t->counts, t->counts_size);
 	if (t->threads)
@@ -559,6 +582,7 @@ const struct tracker_ops bpf_tracker = {
 	.fd = bpf_fd,
 	.set_core = bpf_set_core,
 	.replay = bpf_replay,
+	.may_sleep = bpf_may_sleep,
 	.cset_count = bpf_cset_count,
 	.task_info = bpf_task_info,
 	.move = bpf_move,

@@ -43,6 +43,11 @@ struct tracker_ops {
 	void (*set_core)(struct tracker *t, struct core *core);
 
 	void (*replay)(struct tracker *t);
+	/*
+	 * Before the loop sleeps, each time and last: false when there is something to replay that
+	 * fd() may not tell of any more; settle and ask again.
+	 */
+	bool (*may_sleep)(struct tracker *t);
 	uint64_t (*cset_count)(struct tracker *t, uint32_t cset);
 	int (*task_info)(struct tracker *t, pid_t tid, struct core_task_info *info);
 	int (*move)(struct tracker *t, pid_t tid, struct core_place from, uint32_t to);
