@@ -56,6 +56,7 @@ struct daemon {
 
 	uv_loop_t loop;
 	uv_poll_t tracker_poll;
+	uv_prepare_t before_sleep;
 	uv_async_t kick; /* a css reference was put: settle */
 	uv_signal_t on_term, on_int;
 	bool loop_ready;
@@ -137,6 +138,8 @@ void agents_free(struct daemon *d);
 /* ---- waits.c: who waits for a cgroup to be idle, and who listens to events ----------------------- */
 
 int waits_start(struct daemon *d);
+/* Before each sleep: answer those whose cgroup is idle, gone, or whose time is up. */
+void waits_look(struct daemon *d);
 /* Answer SEQ of CLIENT when CGRP is idle or gone, or after MS milliseconds. -ENOMEM. */
 int waits_add(struct client *client, uint32_t seq, struct cgroup *cgrp, uint32_t ms);
 /* Send the events of CGRP and below (NULL: all) to CLIENT as frames with SEQ. -ENOMEM. */

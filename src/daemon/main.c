@@ -137,6 +137,20 @@ static void on_tracker(uv_poll_t *poll, int status, int events)
 	core_settle(d->core);
 }
 
+/*
+ * Whatever ended the sleep, and whatever has been replayed since: before the next one all is
+ * settled that was logged, so that what a hook relied on us to see is seen.
+ */
+static void on_before_sleep(uv_prepare_t *prepare)
+{
+	struct daemon *d = prepare->data;
+
+	do {
+		core_settle(d->core);
+		waits_look(d);
+	} while (!d->tracker_ops->may_sleep(d->tracker));
+}
+
 static void on_kick(uv_async_t *async)
 {
 	struct daemon *d = async->data;
@@ -199,6 +213,9 @@ static int watch_tracker(struct daemon *d)
 	if (rc)
 		return rc;
 	d->tracker_poll.data = d;
+	uv_prepare_init(&d->loop, &d->before_sleep);
+	d->before_sleep.data = d;
+	uv_prepare_start(&d->before_sleep, on_before_sleep);
 	return uv_poll_start(&d->tracker_poll, UV_READABLE, on_tracker);
 }
 

@@ -32,7 +32,6 @@ struct watch {
 
 struct waits {
 	struct daemon *d;
-	uv_prepare_t before_sleep;
 	uv_timer_t timer;
 	LIST_HEAD(, wait) waits;
 	LIST_HEAD(, watch) watches;
@@ -59,12 +58,12 @@ static void answer(struct wait *w, int error)
 
 static void on_timer(uv_timer_t *timer)
 {
-	(void)timer; /* It only ends the sleep: on_before_sleep() has a look. */
+	(void)timer; /* It only ends the sleep: waits_look() comes before the next. */
 }
 
-static void on_before_sleep(uv_prepare_t *prepare)
+void waits_look(struct daemon *d)
 {
-	struct waits *ws = prepare->data;
+	struct waits *ws = d->waits;
 	uint64_t now = uv_now(&ws->d->loop), next = UINT64_MAX;
 	struct wait *w, *after;
 	struct cgroup *cgrp;
@@ -83,8 +82,6 @@ static void on_before_sleep(uv_prepare_t *prepare)
 		uv_timer_start(&ws->timer, on_timer, next - now, 0);
 	else
 		uv_timer_stop(&ws->timer);
-	if (LIST_EMPTY(&ws->waits))
-		uv_prepare_stop(prepare);
 }
 
 int waits_add(struct client *client, uint32_t seq, struct cgroup *cgrp, uint32_t ms)
@@ -103,7 +100,6 @@ int waits_add(struct client *client, uint32_t seq, struct cgroup *cgrp, uint32_t
 	w->deadline = ms == WIRE_FOREVER ? UINT64_MAX : uv_now(&ws->d->loop) + ms;
 	LIST_INSERT_HEAD(&ws->waits, w, link);
 	client->n_waits++;
-	uv_prepare_start(&ws->before_sleep, on_before_sleep);
 	return 0;
 }
 
@@ -218,9 +214,7 @@ int waits_start(struct daemon *d)
 	ws->d = d;
 	LIST_INIT(&ws->waits);
 	LIST_INIT(&ws->watches);
-	uv_prepare_init(&d->loop, &ws->before_sleep);
 	uv_timer_init(&d->loop, &ws->timer);
-	ws->before_sleep.data = ws;
 	d->waits = ws;
 	return 0;
 }
@@ -229,7 +223,6 @@ void waits_stop(struct daemon *d)
 {
 	if (!d->waits)
 		return;
-	uv_close((uv_handle_t *)&d->waits->before_sleep, NULL);
 	uv_close((uv_handle_t *)&d->waits->timer, NULL);
 }
 
