@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 
@@ -167,5 +168,13 @@ void xattr_init(struct fuse_lowlevel_ops *ops);
 /* proc.c */
 extern const struct fuse_lowlevel_ops proc_ops;
 void proc_file_free(struct proc_file *pf);
+
+/* proc_text.c: what the files in the view of /proc say, as text. */
+int proc_text_cgroups(struct fs *fs, FILE *out);
+/* READER: as seen in this task's mount namespace. */
+int proc_text_mounts(struct fs *fs, pid_t reader, FILE *out);
+int proc_text_debug(struct fs *fs, FILE *out);
+int proc_text_task_cgroup(struct fs *fs, pid_t tid, FILE *out);
+int proc_text_task_cpuset(struct fs *fs, pid_t tid, FILE *out);
 
 #endif
