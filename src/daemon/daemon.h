@@ -32,7 +32,7 @@ struct options {
 	const char *tracker; /* "auto", or one's name */
 	const char *plugins[MAX_PLUGINS];
 	unsigned int n_plugins;
-	bool foreground;
+	bool foreground, check;
 	struct tracker_opts tracker_opts;
 };
 

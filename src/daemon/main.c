@@ -5,6 +5,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ enum {
 	OPT_FOREGROUND,
 	OPT_TRACKER,
 	OPT_SUBSYSTEM,
+	OPT_CHECK,
 	OPT_RING_BYTES,
 	OPT_MAX_CSETS,
 	OPT_FAIL_EVERY,
@@ -32,6 +34,7 @@ static const struct argp_option options[] = {
 	 "What to learn of forks and exits from: auto (default), bpf or connector", 0},
 	{"subsystem", OPT_SUBSYSTEM, "FILE.so", 0,
 	 "Load a subsystem from a shared object (may be repeated)", 0},
+	{"check", OPT_CHECK, NULL, 0, "Say which trackers this machine can use, and end", 0},
 	{NULL, 0, NULL, 0, "For tests:", 1},
 	{"ring-bytes", OPT_RING_BYTES, "N", 0, "Size of the event log, a power of two", 1},
 	{"max-csets", OPT_MAX_CSETS, "N", 0, "Most combinations of groups at a time", 1},
@@ -78,6 +81,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 				   MAX_PLUGINS);
 		o->plugins[o->n_plugins++] = arg;
 		return 0;
+	case OPT_CHECK:
+		o->check = true;
+		return 0;
 	case OPT_RING_BYTES:
 		o->tracker_opts.ring_bytes = number(arg, "ring-bytes", state);
 		return 0;
@@ -98,6 +104,36 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 /* ---- starting --------------------------------------------------------------------------------- */
 
 static const struct tracker_ops *const trackers[] = {&bpf_tracker};
+
+static bool known(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(trackers) / sizeof(trackers[0]); i++)
+		if (!strcmp(trackers[i]->name, name))
+			return true;
+	return false;
+}
+
+/* 0: at least one can be used. */
+static int check_trackers(void)
+{
+	bool any = false;
+	char *why;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof(trackers) / sizeof(trackers[0]); i++) {
+		why = NULL;
+		rc = trackers[i]->probe(&why);
+		printf("the %s tracker %s%s\n", trackers[i]->name,
+		       rc ? "cannot be used: " : "can be used",
+		       rc ? why ? why : strerror(-rc) : "");
+		any |= !rc;
+		free(why);
+	}
+	return any ? 0 : 1;
+}
 
 static int start_tracker(struct daemon *d)
 {
@@ -121,9 +157,8 @@ static int start_tracker(struct daemon *d)
 		free(why);
 		why = NULL;
 	}
-	if (!any && rc == -ENOTSUP)
-		daemon_log(d, LOG_ERR,
-			   "tracker '%s' cannot be used here; `ucgroup doctor` says more",
+	if (!any && !known(d->opts.tracker))
+		daemon_log(d, LOG_ERR, "this build has no %s tracker; use --tracker=auto",
 			   d->opts.tracker);
 	return rc;
 }
@@ -330,6 +365,8 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_program_version = "ucgroupd " UCGROUP_VERSION;
 	argp_parse(&argp, argc, argv, 0, NULL, &d.opts);
+	if (d.opts.check)
+		return check_trackers();
 	if (!d.opts.tracker_opts.max_csets)
 		d.opts.tracker_opts.max_csets = DEFAULT_MAX_CSETS;
 	/*

@@ -98,7 +98,8 @@ static json_t *one_cgroup(struct cgroup *cgrp, unsigned int depth)
 	bool fits = cgroup_path(cgrp, path, sizeof(path)) >= 0;
 
 	/* A path that is too long for anything that takes paths is null. */
-	return json_pack("{s:o, s:o, s:i, s:I, s:b, s:I}", "path",
+	return json_pack("{s:s, s:o, s:o, s:i, s:I, s:b, s:I}", "hierarchy",
+			 hierarchy_label(cgroup_hierarchy(cgrp)), "path",
 			 fits ? text_of(path) : json_null(), "name", text_of(cgroup_name(cgrp)),
 			 "depth", (int)depth, "tasks", (json_int_t)cgroup_task_count(cgrp),
 			 "notify_on_release", cgroup_notify_on_release(cgrp), "children",
