@@ -22,9 +22,9 @@
 #define WIRE_MAGIC 0x52474355u /* "UCGR" */
 #define WIRE_VERSION 1u	       /* of everything in this file */
 
-#define WIRE_MAX_REQUEST (4u << 20)  /* bytes of a frame a client may send */
-#define WIRE_MAX_REPLY (512u << 20)  /* bytes of a frame the daemon may send */
-#define WIRE_MAX_STRING 65536u	     /* bytes of a path, an option string; without the NUL */
+#define WIRE_MAX_REQUEST (4u << 20) /* bytes of a frame a client may send */
+#define WIRE_MAX_REPLY (512u << 20) /* bytes of a frame the daemon may send */
+#define WIRE_MAX_STRING 65536u	    /* bytes of a path, an option string; without the NUL */
 
 enum wire_op {
 	WIRE_HELLO = 1, /* u32 magic, u32 version -> u32 version, str instance */
