@@ -9,6 +9,8 @@
 
 /* Every tid a kernel can give (PID_MAX_LIMIT): so a place can always be written down. */
 #define TRACKER_MAX_TID (4 * 1024 * 1024)
+#define TRACKER_MAX_DYING 1024
+#define TRACKER_MAX_CPUTIMES 4096 /* asked for at once; not less than the dying */
 #define TRACKER_MAX_THREADS 65536 /* of one process, for a move of it as a whole */
 
 /*
@@ -30,7 +32,7 @@
 enum event_type {
 	EVENT_BORN = 1, /* tid, tgid, a: css_set */
 	EVENT_MOVED,	/* tid, tgid, a: from, b: to */
-	EVENT_DIED,	/* tid, a: css_set */
+	EVENT_DIED,	/* tid, a: css_set, tgid and b: the low and high half of its key */
 	EVENT_RETID,	/* tid: old, tgid: new, a: css_set */
 };
 
@@ -61,6 +63,18 @@ struct info_args {
 struct threads_args {
 	__u32 tgid;
 	__s32 err;
+	__u32 n, unused;
+};
+
+/* In the log too, for the dying that had to be let go there: told from an event by its size. */
+struct cputime_entry {
+	__u64 key; /* with the tid, names a task for ever: when it began; 0: there is none */
+	__u64 runtime_ns, user_ns, system_ns;
+	__u32 tid;
+	__u32 final; /* it will not use any more */
+};
+
+struct cputimes_args {
 	__u32 n, unused;
 };
 

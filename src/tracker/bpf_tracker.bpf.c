@@ -72,9 +72,17 @@ struct signal_struct {
 	struct list_head thread_head;
 };
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 struct task_struct {
 	int pid, tgid;
+	int on_cpu;
+	struct sched_entity se;
+	__u64 utime, stime, start_boottime;
 	unsigned int flags;
+	int exit_state;
 	unsigned int no_cgroup_migration : 1;
 	const struct cred *real_cred;
 	struct signal_struct *signal;
@@ -95,6 +103,7 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;
 extern void bpf_task_release(struct task_struct *p) __ksym;
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
@@ -136,6 +145,30 @@ struct {
 	__type(value, struct thread_entry);
 } ucg_threads SEC(".maps");
 
+/*
+ * Members that have left their place and still use CPU time on their way out: kept, and so kept from
+ * being freed, until their time is final and has been read. Only while a subsystem wants that.
+ */
+struct dying {
+	struct task_struct __kptr *task;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACKER_MAX_DYING);
+	__type(key, __u32);
+	__type(value, struct dying);
+} ucg_dying SEC(".maps");
+
+/* Questions about the CPU time of tasks, and answers; of the dying, answers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACKER_MAX_CPUTIMES);
+	__type(key, __u32);
+	__type(value, struct cputime_entry);
+} ucg_cputimes SEC(".maps");
+
 const volatile __u64 wake_bytes; /* of unread log, at which the daemon is woken */
 const volatile __u32 fail_every; /* every so many entries one is lost on purpose; 0: none */
 
@@ -143,7 +176,8 @@ __u32 adopted;	    /* every live task has a place, or is about to get it */
 __u32 max_tid;	    /* the highest seen */
 __u32 lost;	    /* an event found no room: the lists must be rebuilt */
 __u32 wake_pending; /* somebody has woken the daemon, and it has not replayed since */
-__u32 want_fork, want_exit;
+__u32 want_fork, want_exit, want_cputime;
+__u32 next_dying, n_dying;
 __u32 walk_mode;
 __u64 n_lost, n_woken, n_tried;
 
@@ -369,6 +403,47 @@ static __noinline int died_in_exec(__u32 tgid)
 	return 0;
 }
 
+static __always_inline void read_cputime(struct task_struct *task, struct cputime_entry *entry)
+{
+	entry->key = task->start_boottime;
+	entry->tid = (__u32)task->pid;
+	entry->final = !task->on_cpu && task->exit_state;
+	entry->runtime_ns = task->se.sum_exec_runtime;
+	entry->user_ns = task->utime;
+	entry->system_ns = task->stime;
+}
+
+/*
+ * Keeps TASK until its time has been read. Who has had the slot for a whole round is dead by far;
+ * its time goes into the log.
+ */
+static __always_inline void keep_dying(struct task_struct *task)
+{
+	__u32 slot = __sync_fetch_and_add(&next_dying, 1) % TRACKER_MAX_DYING;
+	struct dying *dying = bpf_map_lookup_elem(&ucg_dying, &slot);
+	struct task_struct *old;
+	struct cputime_entry *e;
+
+	if (!dying)
+		return;
+	task = bpf_task_acquire(task);
+	if (!task)
+		return;
+	old = bpf_kptr_xchg(&dying->task, task);
+	if (!old) {
+		if (__sync_fetch_and_add(&n_dying, 1) == TRACKER_MAX_DYING / 2)
+			ring_bell();
+		return;
+	}
+	e = bpf_ringbuf_reserve(&ucg_log, sizeof(*e), 0);
+	if (e) {
+		read_cputime(old, e);
+		e->final = 1;
+		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	}
+	bpf_task_release(old);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ucg_exit, struct task_struct *task)
 {
@@ -399,9 +474,12 @@ int BPF_PROG(ucg_exit, struct task_struct *task)
 	e = log_reserve();
 	last = count_down(cset);
 	if (e)
-		log_submit(e, EVENT_DIED, tid, 0, cset, 0, last || want_exit);
+		log_submit(e, EVENT_DIED, tid, (__u32)task->start_boottime, cset,
+			   (__u32)(task->start_boottime >> 32), last || want_exit);
 	else
 		log_lost();
+	if (want_cputime)
+		keep_dying(task);
 	return 0;
 }
 
@@ -504,6 +582,67 @@ int ucg_info(struct info_args *args)
 		args->err = 0;
 	}
 	bpf_task_release(task);
+	return 0;
+}
+
+static long cputime_step(__u32 i, void *unused)
+{
+	struct cputime_entry *entry = bpf_map_lookup_elem(&ucg_cputimes, &i);
+	struct task_struct *task;
+
+	if (!entry)
+		return 1;
+	entry->key = 0;
+	task = bpf_task_from_pid((int)entry->tid);
+	if (!task)
+		return 0;
+	read_cputime(task, entry);
+	bpf_task_release(task);
+	return 0;
+}
+
+/* The CPU time of the tasks named in ucg_cputimes; key 0: gone. */
+SEC("syscall")
+int ucg_read_cputimes(struct cputimes_args *args)
+{
+	bpf_loop(args->n, cputime_step, NULL, 0);
+	return 0;
+}
+
+static long reap_step(__u32 i, __u32 *n_found)
+{
+	struct dying *dying = bpf_map_lookup_elem(&ucg_dying, &i);
+	struct cputime_entry *entry;
+	struct task_struct *task;
+	__u32 n = *n_found;
+
+	entry = bpf_map_lookup_elem(&ucg_cputimes, &n);
+	if (!dying || !entry)
+		return 1;
+	task = bpf_kptr_xchg(&dying->task, NULL);
+	if (!task)
+		return 0;
+	read_cputime(task, entry);
+	*n_found = n + 1;
+	if (!entry->final) {
+		/* Back it goes; if the slot has been taken meanwhile, who took it is done without. */
+		task = bpf_kptr_xchg(&dying->task, task);
+		if (!task)
+			return 0;
+	}
+	__sync_fetch_and_add(&n_dying, -1);
+	bpf_task_release(task);
+	return 0;
+}
+
+/* The CPU time of the dying; those that are dead by now are let go. */
+SEC("syscall")
+int ucg_reap(struct cputimes_args *args)
+{
+	__u32 n = 0;
+
+	bpf_loop(TRACKER_MAX_DYING, reap_step, &n, 0);
+	args->n = n;
 	return 0;
 }
 
