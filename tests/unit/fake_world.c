@@ -73,16 +73,19 @@ static void drain(struct fake_world *fw)
 	fw->log_len = 0;
 }
 
+/*
+ * What was logged before the loss, the truth over it, and what was logged meanwhile on top: in the
+ * order in which a tracker does it.
+ */
 static void rebuild(struct fake_world *fw)
 {
 	pid_t tid;
 
 	fw->lost = false;
 	fw->n_rebuilds++;
-	if (!fw->fold_waiting)
-		fw->log_len = 0;
-	core_rebuild_begin(fw->core);
+	core_events_lost(fw->core);
 	drain(fw);
+	core_rebuild_begin(fw->core);
 	for (tid = 1; tid < FW_MAX_TID; tid++) {
 		struct fw_task *t = &fw->tasks[tid];
 
@@ -101,11 +104,10 @@ static void op_replay(void *arg)
 	struct fake_world *fw = arg;
 
 	fw->n_replays++;
-	do {
-		if (fw->lost)
-			rebuild(fw);
+	if (!fw->lost)
 		drain(fw);
-	} while (fw->lost);
+	while (fw->lost)
+		rebuild(fw);
 }
 
 /* ---- what the core asks ---- */

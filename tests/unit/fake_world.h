@@ -56,8 +56,6 @@ struct fake_world {
 	size_t ring_size;		   /* entries the log holds at most; 0: no limit */
 	unsigned int fail_every, n_logged; /* every Nth entry is lost; 0: none */
 	bool lost;
-	/* Entries waiting when a loss is noticed: fold them in the rebuild, or throw them away. */
-	bool fold_waiting;
 
 	/* Called at places where a test may want the world to change under the core's feet. */
 	void (*on_move)(struct fake_world *fw, pid_t tid);     /* just before a move is tried */

@@ -223,8 +223,12 @@ static const struct cftype kinds_files[] = {
 	{.name = "off_root", .flags = CFTYPE_NOT_ON_ROOT, .read_s64 = s_read},
 	{.name = "bare", .flags = CFTYPE_NO_PREFIX, .read_s64 = s_read},
 	/* the first one that is set, in the order of the header */
-	{.name = "order", .read_u64 = u_read, .read_s64 = s_read, .write_s64 = s_write,
-	 .write_string = string_write, .private_value = 77},
+	{.name = "order",
+	 .read_u64 = u_read,
+	 .read_s64 = s_read,
+	 .write_s64 = s_write,
+	 .write_string = string_write,
+	 .private_value = 77},
 	{.name = NULL},
 };
 
@@ -367,8 +371,13 @@ static void test_base_files(void **state)
 
 static void test_too_big(void **state)
 {
-	static const char *const files[] = {"tasks", "cgroup.procs", "notify_on_release",
-					    "cgroup.clone_children", "k.u", "k.s", "k.text",
+	static const char *const files[] = {"tasks",
+					    "cgroup.procs",
+					    "notify_on_release",
+					    "cgroup.clone_children",
+					    "k.u",
+					    "k.s",
+					    "k.text",
 					    "k.raw"};
 	struct hierarchy *h;
 	struct fake_world *fw = world(&h, "k");
@@ -408,9 +417,9 @@ static void test_strings(void **state)
 		size_t len;
 		const char *got; /* NULL: EINVAL */
 	} cases[] = {
-		{S("x"), "x"},	      {S(" x y \n"), "x y"}, {S("\t\v\f\r\nx\n\n"), "x"},
-		{S("\n"), ""},	      {S("  "), ""},	     {S("a\nb\n"), "a\nb"},
-		{S("a\0b"), NULL},    {S("a\0"), NULL},	     {S("\xff"), "\xff"},
+		{S("x"), "x"},	   {S(" x y \n"), "x y"}, {S("\t\v\f\r\nx\n\n"), "x"},
+		{S("\n"), ""},	   {S("  "), ""},	  {S("a\nb\n"), "a\nb"},
+		{S("a\0b"), NULL}, {S("a\0"), NULL},	  {S("\xff"), "\xff"},
 	};
 	struct hierarchy *h;
 	struct fake_world *fw = world(&h, "k");
@@ -593,7 +602,8 @@ static void check_names(struct cgroup *cgrp, const char *want)
 	const struct cftype *cft;
 
 	for (size_t i = 0; (cft = cgroup_file_at(cgrp, i)); i++) {
-		unsigned int number = core_cftype_number(hierarchy_core(cgroup_hierarchy(cgrp)), cft);
+		unsigned int number =
+			core_cftype_number(hierarchy_core(cgroup_hierarchy(cgrp)), cft);
 
 		cgroup_file_name(cgrp, cft, name, sizeof(name));
 		sprintf(text + strlen(text), "%s:%03o ", name, cftype_mode(cft));
@@ -604,8 +614,9 @@ static void check_names(struct cgroup *cgrp, const char *want)
 	assert_string_equal(text, want);
 }
 
-#define BASE "tasks:644 cgroup.procs:644 notify_on_release:644 releasable:444 "                    \
-	     "cgroup.clone_children:644 "
+#define BASE                                                                                       \
+	"tasks:644 cgroup.procs:644 notify_on_release:644 releasable:444 "                         \
+	"cgroup.clone_children:644 "
 static void test_names(void **state)
 {
 	struct hierarchy *h, *n;
@@ -638,9 +649,9 @@ static void test_names(void **state)
 	check_names(hierarchy_root(h), BASE "release_agent:644 u:644 s:644 text:644 raw:640 "
 					    "only_read:444 only_write:200 neither:600 on_root:444 "
 					    "bare:444 order:644 ");
-	assert_int_equal(core_cftype_number(fw->core,
-					    cgroup_file_lookup(hierarchy_root(h), "u", 1)),
-			 number);
+	assert_int_equal(
+		core_cftype_number(fw->core, cgroup_file_lookup(hierarchy_root(h), "u", 1)),
+		number);
 	fw_free(fw);
 }
 
@@ -648,14 +659,18 @@ static void test_added_files(void **state)
 {
 	static const struct cftype more[] = {
 		{.name = "more", .read_u64 = u_read, .private_value = 77},
-		{.name = "bare2", .flags = CFTYPE_NO_PREFIX, .read_u64 = u_read, .private_value = 77},
+		{.name = "bare2",
+		 .flags = CFTYPE_NO_PREFIX,
+		 .read_u64 = u_read,
+		 .private_value = 77},
 		{.name = NULL}};
 	static const struct cftype clash = {.name = "u", .read_s64 = s_read};
 	static const struct cftype clash2 = {
 		.name = "tasks", .flags = CFTYPE_NO_PREFIX, .read_s64 = s_read};
 	struct hierarchy *h;
 	struct fake_world *fw = world(&h, "k");
-	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *g2 = mkdir_ok(root, "g2");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"),
+		      *g2 = mkdir_ok(root, "g2");
 
 	(void)state;
 	assert_int_equal(cgroup_add_files(g, &k.ss, more), 0);
@@ -739,11 +754,16 @@ static void test_release_agent(void **state)
 		ssize_t err;
 		const char *after;
 	} cases[] = {
-		{"/bin/true", 0, "/bin/true\n"},     {" /a b \n", 0, "/a b\n"},
-		{"builtin:rmdir\n", 0, "builtin:rmdir\n"}, {"\n", 0, "\n"},
-		{"/x", 0, "/x\n"},		     {"x", -EINVAL, "/x\n"},
-		{"./x", -EINVAL, "/x\n"},	     {"builtin:", -EINVAL, "/x\n"},
-		{"builtin:rmdir x", -EINVAL, "/x\n"}, {"", 0, "/x\n"},
+		{"/bin/true", 0, "/bin/true\n"},
+		{" /a b \n", 0, "/a b\n"},
+		{"builtin:rmdir\n", 0, "builtin:rmdir\n"},
+		{"\n", 0, "\n"},
+		{"/x", 0, "/x\n"},
+		{"x", -EINVAL, "/x\n"},
+		{"./x", -EINVAL, "/x\n"},
+		{"builtin:", -EINVAL, "/x\n"},
+		{"builtin:rmdir x", -EINVAL, "/x\n"},
+		{"", 0, "/x\n"},
 		{" ", 0, "\n"},
 	};
 	struct hierarchy *h;
@@ -776,20 +796,13 @@ static void test_release_agent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_number_output),
-		cmocka_unit_test(test_base_files),
-		cmocka_unit_test(test_too_big),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_callbacks_answer),
-		cmocka_unit_test(test_raw),
-		cmocka_unit_test(test_reading_in_pieces),
-		cmocka_unit_test(test_long_text),
-		cmocka_unit_test(test_tasks_picture),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_added_files),
-		cmocka_unit_test(test_removed),
-		cmocka_unit_test(test_unbound),
+		cmocka_unit_test(test_numbers),	      cmocka_unit_test(test_number_output),
+		cmocka_unit_test(test_base_files),    cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_strings),	      cmocka_unit_test(test_callbacks_answer),
+		cmocka_unit_test(test_raw),	      cmocka_unit_test(test_reading_in_pieces),
+		cmocka_unit_test(test_long_text),     cmocka_unit_test(test_tasks_picture),
+		cmocka_unit_test(test_names),	      cmocka_unit_test(test_added_files),
+		cmocka_unit_test(test_removed),	      cmocka_unit_test(test_unbound),
 		cmocka_unit_test(test_release_agent),
 	};
 

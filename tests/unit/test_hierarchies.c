@@ -99,10 +99,10 @@ static void test_sharing_changes_nothing(void **state)
 static void test_busy(void **state)
 {
 	static const char *const busy[] = {
-		"a",		"b",	      "a,b,c",	   "a,c",	"b,c",
-		"all",		"",	      "a,b,noprefix",		"a,b,name=z",
-		"a,b,name=n",	"all,name=z", "a,name=n",  "none,name=x", "c,name=n",
-		"none,name=n,noprefix", "all,name=x",
+		"a",	      "b",	  "a,b,c",	  "a,c",	"b,c",
+		"all",	      "",	  "a,b,noprefix", "a,b,name=z", "a,b,name=n",
+		"all,name=z", "a,name=n", "none,name=x",  "c,name=n",	"none,name=n,noprefix",
+		"all,name=x",
 	};
 	struct fake_world *fw = world();
 	struct hierarchy *h = mount_ok(fw, "a,b"), *n = mount_ok(fw, "none,name=n"),
@@ -314,8 +314,8 @@ static void test_remount_rest(void **state)
 	assert_string_equal(hierarchy_release_agent(h), "");
 
 	/* not everybody sets one */
-	assert_int_equal(core_mount_opts_parse(fw->core, "a,name=x,release_agent=/evil", &opts, NULL),
-			 0);
+	assert_int_equal(
+		core_mount_opts_parse(fw->core, "a,name=x,release_agent=/evil", &opts, NULL), 0);
 	assert_int_equal(core_remount(fw->core, h, &opts, &user_cred, &what), -EPERM);
 	assert_non_null(what);
 	free(what);
@@ -349,8 +349,16 @@ static void test_mount_by_others(void **state)
 
 static void test_register(void **state)
 {
-	static const char *const bad_names[] = {"",    "A",    "a-b", "a.b",	  "a b",
-						"\xe4", "all", "none", "noprefix", "a,b",
+	static const char *const bad_names[] = {"",
+						"A",
+						"a-b",
+						"a.b",
+						"a b",
+						"\xe4",
+						"all",
+						"none",
+						"noprefix",
+						"a,b",
 						"abcdefghijklmnopqrstuvwxyz0123456"};
 	static struct fake_subsys many[CORE_MAX_SUBSYS + 1];
 	struct fake_world *fw = world();

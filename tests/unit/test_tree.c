@@ -24,16 +24,15 @@ static char *repeat(char *buf, char c, size_t n)
 
 static void test_mkdir(void **state)
 {
-	static const char *const good[] = {"a",	      " ",	 "a b", "...", ".a", "\xff\x01",
+	static const char *const good[] = {"a",		" ",	  "a b", "...", ".a",	 "\xff\x01",
 					   "t\303\244", "tasks2", "*",	 "-r",	"node_1"};
 	static const struct {
 		const char *name;
 		int err;
 	} bad[] = {
-		{"", -EINVAL},	    {"\n", -EINVAL},	 {"a\nb", -EINVAL},
-		{"a\n", -EINVAL},   {".", -EINVAL},	 {"..", -EINVAL},
-		{"a/b", -EINVAL},   {"/", -EINVAL},	 {"a", -EEXIST},
-		{"tasks", -EEXIST}, {"release_agent", -EEXIST},
+		{"", -EINVAL},	{"\n", -EINVAL},    {"a\nb", -EINVAL},		{"a\n", -EINVAL},
+		{".", -EINVAL}, {"..", -EINVAL},    {"a/b", -EINVAL},		{"/", -EINVAL},
+		{"a", -EEXIST}, {"tasks", -EEXIST}, {"release_agent", -EEXIST},
 	};
 	char buf[CORE_NAME_MAX + 2];
 	struct hierarchy *h;
@@ -381,7 +380,8 @@ static void check_xattrs(struct cgroup *a, const struct cftype *cft)
 	assert_int_equal(cgroup_xattr_list(a, cft, NULL, 0), 17);
 	assert_int_equal(cgroup_xattr_list(a, cft, list, 16), -ERANGE);
 	assert_int_equal(cgroup_xattr_list(a, cft, list, 17), 17);
-	assert_true(!memcmp(list, "user.x\0trusted.y", 17) || !memcmp(list, "trusted.y\0user.x", 17));
+	assert_true(!memcmp(list, "user.x\0trusted.y", 17) ||
+		    !memcmp(list, "trusted.y\0user.x", 17));
 	assert_int_equal(cgroup_xattr_set(a, cft, "user.x", "de", 2, XATTR_REPLACE), 0);
 	assert_int_equal(cgroup_xattr_get(a, cft, "user.x", buf, sizeof(buf)), 2);
 	/* there is an end to it, and what was refused changed nothing */

@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_attach.c - moving tasks: who may, one thread or a whole process, and the world changing under
+ * the mover's hands.
+ */
+#include "helpers.h"
+
+static struct trace trace;
+static struct fake_subsys a;
+
+static struct fake_world *world(struct hierarchy **h, const char *opts)
+{
+	struct fake_world *fw = fw_new(256);
+
+	fake_subsys_init(&a, "a", &trace, false);
+	fake_subsys_register(fw, &a);
+	*h = mount_ok(fw, opts);
+	trace_clear(&trace);
+	for (pid_t tid = 10; tid < 14; tid++)
+		fw_spawn(fw, tid, 10); /* one process of four threads */
+	fw_spawn(fw, 20, 20);
+	return fw;
+}
+
+static uint32_t cset_of(struct fake_world *fw, pid_t tid)
+{
+	return fw_task(fw, tid)->place.cset;
+}
+
+static size_t n_csets(struct fake_world *fw)
+{
+	struct core_stats stats;
+
+	core_settle(fw->core);
+	core_get_stats(fw->core, &stats);
+	return stats.csets;
+}
+
+static void test_thread(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "name=h");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *found;
+
+	(void)state;
+	assert_tasks(root, 10, 11, 12, 13, 20);
+	attach_ok(g, 11);
+	assert_tasks(g, 11);
+	assert_procs(g, 10);
+	assert_tasks(root, 10, 12, 13, 20);
+	assert_procs(root, 10, 20);
+	assert_int_equal(core_task_cgroup(fw->core, 11, h, &found), 0);
+	assert_ptr_equal(found, g);
+	assert_int_equal(core_task_cgroup(fw->core, 10, h, &found), 0);
+	assert_ptr_equal(found, root);
+	assert_int_equal(core_task_cgroup(fw->core, 99, h, &found), -ESRCH);
+	attach_ok(g, 10);
+	attach_ok(root, 11);
+	assert_tasks(g, 10);
+	assert_int_equal(fw->n_moves, 3);
+	/* already there: success, and nothing happens */
+	attach_ok(g, 10);
+	attach_ok(root, 11);
+	attach_ok(root, 20);
+	assert_int_equal(fw->n_moves, 3);
+	fw_free(fw);
+}
+
+static void test_lattice(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "name=h");
+	struct hierarchy *i = mount_ok(fw, "name=i");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g"), *k = mkdir_ok(hierarchy_root(i), "k");
+
+	(void)state;
+	assert_int_equal(n_csets(fw), 1);
+	attach_ok(g, 10);
+	attach_ok(g, 11);
+	assert_int_equal(cset_of(fw, 10), cset_of(fw, 11));
+	assert_int_equal(n_csets(fw), 2);
+	attach_ok(k, 11);
+	assert_int_not_equal(cset_of(fw, 10), cset_of(fw, 11));
+	attach_ok(k, 10);
+	assert_int_equal(cset_of(fw, 10), cset_of(fw, 11));
+	assert_int_equal(n_csets(fw), 2);
+	/* reached the other way round, it is the same */
+	attach_ok(k, 20);
+	attach_ok(g, 20);
+	assert_int_equal(cset_of(fw, 20), cset_of(fw, 10));
+	assert_tasks(g, 10, 11, 20);
+	assert_tasks(k, 10, 11, 20);
+	attach_ok(hierarchy_root(h), 20);
+	attach_ok(hierarchy_root(i), 20);
+	assert_int_equal(cset_of(fw, 20), CSET_INITIAL);
+	fw_exit(fw, 10);
+	fw_exit(fw, 11);
+	assert_int_equal(n_csets(fw), 1);
+	fw_free(fw);
+}
+
+/* Ids come back, and are never in use twice. */
+static void test_cset_ids(void **state)
+{
+	struct fake_world *fw = fw_new(6); /* 0, the initial one, and four more */
+	struct hierarchy *h = mount_ok(fw, "name=h");
+	struct cgroup *g[6];
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "g%d", i);
+		g[i] = mkdir_ok(hierarchy_root(h), name);
+		fw_spawn(fw, 10 + i, 10 + i);
+	}
+	for (int round = 0; round < 20; round++) {
+		int at = round % 4;
+
+		for (int i = 0; i < 4; i++)
+			attach_ok(g[i], 10 + i);
+		/* no id is left: refused, and nothing has changed */
+		assert_int_equal(core_attach_task(g[4], 14, &root_cred), -ENOMEM);
+		assert_no_tasks(g[4]);
+		assert_int_equal(cset_of(fw, 14), CSET_INITIAL);
+		/* one with an id takes more */
+		attach_ok(g[at], 14);
+		assert_tasks(g[at], 10 + at, 14);
+		attach_ok(hierarchy_root(h), 14);
+		/* a fork under way keeps its id taken */
+		fw_fork_begin(fw, 10 + at, 20, 0);
+		attach_ok(hierarchy_root(h), 10 + at);
+		assert_int_equal(core_attach_task(g[5], 15, &root_cred), -ENOMEM);
+		fw_fork_end(fw, 20);
+		assert_tasks(g[at], 20);
+		fw_exit(fw, 20);
+		attach_ok(g[5], 15);
+		attach_ok(hierarchy_root(h), 15);
+	}
+	fw_free(fw);
+}
+
+static void test_permission(void **state)
+{
+	static const struct {
+		uid_t euid, uid, suid;
+		int err;
+	} cases[] = {
+		{0, 0, 0, 0},
+		{0, 1000, 1001, 0},
+		{1000, 1000, 1000, 0},
+		{1000, 1000, 0, 0},
+		{1000, 0, 1000, 0},
+		{1000, 0, 0, -EACCES},
+		{1000, 1001, 1002, -EACCES},
+		{1000, 0, 1001, -EACCES},
+	};
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	trace_clear(&trace);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct core_cred cred = {.euid = cases[i].euid};
+
+		fw_task(fw, 20)->uid = fw_task(fw, 10)->uid = cases[i].uid;
+		fw_task(fw, 20)->suid = fw_task(fw, 10)->suid = cases[i].suid;
+		assert_int_equal(core_attach_task(g, 20, &cred), cases[i].err);
+		assert_int_equal(core_attach_process(g, 10, &cred), cases[i].err);
+		if (cases[i].err) {
+			assert_no_tasks(g);
+			/* no subsystem was asked */
+			assert_trace(&trace, "");
+			/* refused also where it is: not a way to ask whether it exists */
+			assert_int_equal(core_attach_task(root, 20, &cred), cases[i].err);
+		} else {
+			assert_tasks(g, 10, 11, 12, 13, 20);
+			attach_ok(root, 20);
+			assert_int_equal(core_attach_process(root, 10, &root_cred), 0);
+			trace_clear(&trace);
+		}
+	}
+	fw_free(fw);
+}
+
+static void test_bad_targets(void **state)
+{
+	static const pid_t nobody[] = {-1, 99, CORE_MAX_TID, INT_MAX, 14};
+	const struct core_cred self = {.tid = 20, .euid = 0}, unknown = {.euid = 0};
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	trace_clear(&trace);
+	for (size_t i = 0; i < ARRAY_SIZE(nobody); i++) {
+		assert_int_equal(core_attach_task(g, nobody[i], &root_cred), -ESRCH);
+		assert_int_equal(core_attach_process(g, nobody[i], &root_cred), -ESRCH);
+	}
+	/* 0 is the writer, if it is known */
+	assert_int_equal(core_attach_task(g, 0, &unknown), -ESRCH);
+	assert_int_equal(core_attach_process(g, 0, &unknown), -ESRCH);
+	assert_trace(&trace, "");
+	assert_int_equal(core_attach_task(g, 0, &self), 0);
+	assert_tasks(g, 20);
+	attach_ok(root, 20);
+	assert_int_equal(write_as(g, "tasks", "0\n", 2, &self), 2);
+	assert_tasks(g, 20);
+	attach_ok(root, 20);
+	assert_int_equal(write_as(g, "cgroup.procs", "0x0", 3, &self), 3);
+	assert_tasks(g, 20);
+
+	fw_exit_begin(fw, 13);
+	assert_int_equal(core_attach_task(g, 13, &root_cred), -ESRCH);
+	fw_exit_end(fw, 13);
+	assert_int_equal(core_attach_task(g, 13, &root_cred), -ESRCH);
+	/* a kernel thread that cannot be moved; looked up before permission is judged */
+	fw_task(fw, 12)->kthread = true;
+	assert_int_equal(core_attach_task(g, 12, &root_cred), -EINVAL);
+	assert_int_equal(core_attach_task(g, 12, &user_cred), -EINVAL);
+	assert_tasks(root, 10, 11, 12);
+	fw_free(fw);
+}
+
+/* ---- one thread, and a world that moves ---- */
+
+static int hook_budget;
+
+static void exit_on_move(struct fake_world *fw, pid_t tid)
+{
+	if (hook_budget-- > 0)
+		fw_exit(fw, tid);
+}
+
+static void test_dies_before_move(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	trace_clear(&trace);
+	fw->on_move = exit_on_move;
+	hook_budget = 1;
+	assert_int_equal(core_attach_task(g, 20, &root_cred), -ESRCH);
+	assert_trace(&trace, "a.can_attach /g 20; a.cancel_attach /g 20; ");
+	assert_no_tasks(g);
+	assert_int_equal(n_csets(fw), 1);
+	fw_free(fw);
+}
+
+/* It dies right after: the move was made, and the group is left again. */
+static void test_dies_after_move(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	write_ok(g, "notify_on_release", "1");
+	trace_clear(&trace);
+	fw->on_moved = exit_on_move;
+	hook_budget = 1;
+	assert_int_equal(core_attach_task(g, 20, &root_cred), 0);
+	assert_trace(&trace, "a.can_attach /g 20; a.attach /g 20 from /; ");
+	assert_no_tasks(g);
+	assert_releases(h, "/g ");
+	assert_reads(g, "releasable", "1\n");
+	fw_free(fw);
+}
+
+static void bump_on_move(struct fake_world *fw, pid_t tid)
+{
+	/* as when the thread's tid changes hands and back: the same place, another generation */
+	if (hook_budget-- > 0)
+		fw_task(fw, tid)->place.gen++;
+}
+
+static void test_generation_changes(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	trace_clear(&trace);
+	fw->on_move = bump_on_move;
+	hook_budget = 5;
+	attach_ok(g, 20);
+	assert_tasks(g, 20);
+	/* asked once, told once */
+	assert_trace(&trace, "a.can_attach /g 20; a.attach /g 20 from /; ");
+	fw_free(fw);
+}
+
+/* A task being born is placed by its fork hook alone; a mover waits for that. */
+static void test_unborn(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"),
+		      *g2 = mkdir_ok(root, "g2");
+	struct cgroup *found;
+
+	(void)state;
+	attach_ok(g, 20);
+	fw_fork_begin(fw, 20, 21, 0);
+	attach_ok(g2, 21);
+	assert_tasks(g, 20);
+	assert_tasks(g2, 21);
+	assert_true(fw->n_pauses > 0);
+	fw_fork_begin(fw, 20, 22, 0);
+	assert_int_equal(core_task_cgroup(fw->core, 22, h, &found), 0);
+	assert_ptr_equal(found, g);
+	/* born in its maker's group even if that has left it meanwhile */
+	fw_fork_begin(fw, 20, 23, 0);
+	attach_ok(root, 20);
+	fw_fork_end(fw, 23);
+	assert_tasks(g, 22, 23);
+	fw_free(fw);
+}
+
+static void undo_on_pause(struct fake_world *fw)
+{
+	if (fw_task(fw, 21)->state == FW_UNBORN)
+		fw_fork_undo(fw, 21);
+}
+
+static void test_never_born(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g"),
+		      *g2 = mkdir_ok(hierarchy_root(h), "g2");
+
+	(void)state;
+	attach_ok(g, 20);
+	fw->on_pause = undo_on_pause;
+	fw_fork_begin(fw, 20, 21, 0);
+	assert_int_equal(core_attach_task(g2, 21, &root_cred), -ESRCH);
+	assert_no_tasks(g2);
+	fw_fork_begin(fw, 20, 21, 0);
+	assert_int_equal(core_attach_process(g2, 21, &root_cred), -ESRCH);
+	assert_tasks(g, 20);
+	fw_free(fw);
+}
+
+/* ---- whole processes ---- */
+
+static void test_process(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	attach_ok(g, 12); /* there already */
+	trace_clear(&trace);
+	assert_int_equal(core_attach_process(g, 11, &root_cred), 0); /* by any of its threads */
+	assert_tasks(g, 10, 11, 12, 13);
+	assert_procs(g, 10);
+	assert_tasks(root, 20);
+	/* all are asked before the first is moved and told */
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 13; "
+			     "a.attach /g 10 from /; a.attach /g 11 from /; "
+			     "a.attach /g 13 from /; ");
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_trace(&trace, "");
+	fw_free(fw);
+}
+
+static void test_process_from_many(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *x = mkdir_ok(root, "x"),
+		      *y = mkdir_ok(root, "y");
+
+	(void)state;
+	write_ok(x, "notify_on_release", "1");
+	write_ok(y, "notify_on_release", "1");
+	attach_ok(y, 10);
+	attach_ok(x, 11);
+	attach_ok(x, 12);
+	trace_clear(&trace);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 12; "
+			     "a.can_attach /g 13; a.attach /g 10 from /y; a.attach /g 11 from /x; "
+			     "a.attach /g 12 from /x; a.attach /g 13 from /; ");
+	assert_releases(h, "/y /x ");
+	assert_reads(x, "releasable", "1\n");
+	assert_reads(g, "releasable", "0\n");
+	fw_free(fw);
+}
+
+static void test_process_refused(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *x = mkdir_ok(root, "x");
+
+	(void)state;
+	attach_ok(x, 11);
+	attach_ok(g, 12);
+	write_ok(x, "notify_on_release", "1");
+	trace_clear(&trace);
+	a.can_attach_err = -ENOSPC;
+	a.can_attach_err_tid = 13;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ENOSPC);
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 13; "
+			     "a.cancel_attach /g 10; a.cancel_attach /g 11; ");
+	assert_tasks(root, 10, 13, 20);
+	assert_tasks(x, 11);
+	assert_tasks(g, 12);
+	assert_reads(x, "releasable", "0\n");
+	assert_releases(h, "");
+	fw_free(fw);
+}
+
+/* Each listing of the threads finds them with one more on its way. */
+static void fork_on_threads(struct fake_world *fw, pid_t tgid)
+{
+	pid_t maker = 10 + hook_budget % 4;
+
+	if (tgid != 10 || hook_budget <= 0)
+		return;
+	hook_budget--;
+	fw_fork_begin(fw, maker, 100 + hook_budget, 10);
+}
+
+static void test_process_with_births(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	for (int n = 1; n < 6; n++) {
+		fw->on_threads = fork_on_threads;
+		hook_budget = n;
+		trace_clear(&trace);
+		assert_int_equal(core_attach_process(n % 2 ? g : root, 10, &root_cred), 0);
+		fw->on_threads = NULL;
+		fw_finish_all(fw);
+		/* every one of them, births included */
+		assert_procs(n % 2 ? root : g, 20);
+		assert_procs(n % 2 ? g : root, 10);
+		assert_int_equal(cgroup_task_count(n % 2 ? g : root), 4 + n);
+		for (int i = 0; i < n; i++)
+			fw_exit(fw, 100 + i);
+		attach_ok(n % 2 ? g : root, 20);
+	}
+	fw_free(fw);
+}
+
+static void fork_on_first_move(struct fake_world *fw, pid_t tid)
+{
+	(void)tid;
+	if (hook_budget-- <= 0)
+		return;
+	/* by one that was moved, and by one that was not yet */
+	fw_fork(fw, 10, 110, 10);
+	fw_fork(fw, 13, 113, 10);
+}
+
+/* A later pass is refused: everybody goes back, those born in the new group meanwhile too. */
+static void test_process_refused_late(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *x = mkdir_ok(root, "x");
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		struct cgroup *from = round ? x : root;
+
+		a.can_attach_err = 0;
+		assert_int_equal(core_attach_process(from, 10, &root_cred), 0);
+		attach_ok(from, 20);
+		attach_ok(g, 12);
+		trace_clear(&trace);
+		fw->on_moved = fork_on_first_move; /* after 10 was moved */
+		hook_budget = 1;
+		a.can_attach_err = -ENOSPC;
+		a.can_attach_err_tid = 113;
+		assert_int_equal(core_attach_process(g, 10, &root_cred), -ENOSPC);
+		fw->on_moved = NULL;
+		assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 13; "
+				     "a.can_attach /g 113; a.cancel_attach /g 10; "
+				     "a.cancel_attach /g 11; a.cancel_attach /g 13; ");
+		assert_tasks(g, 12);
+		assert_tasks(from, 10, 11, 13, 20, 110, 113);
+		fw_exit(fw, 110);
+		fw_exit(fw, 113);
+	}
+	fw_free(fw);
+}
+
+static void exit_13_on_threads(struct fake_world *fw, pid_t tgid)
+{
+	if (tgid == 10 && fw_task(fw, 13)->state == FW_ALIVE)
+		fw_exit(fw, 13);
+}
+
+static void test_process_with_deaths(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	trace_clear(&trace);
+	fw->on_threads = exit_13_on_threads;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_tasks(g, 10, 11, 12);
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 12; "
+			     "a.can_attach /g 13; a.attach /g 10 from /; a.attach /g 11 from /; "
+			     "a.attach /g 12 from /; a.cancel_attach /g 13; ");
+	/* the leader dead, its threads live on: the process is still called by its tgid */
+	fw_exit(fw, 10);
+	assert_procs(g, 10);
+	trace_clear(&trace);
+	assert_int_equal(core_attach_process(hierarchy_root(h), 10, &root_cred), 0);
+	assert_tasks(hierarchy_root(h), 11, 12, 20);
+	assert_int_equal(core_attach_task(g, 10, &root_cred), -ESRCH);
+	fw_exit(fw, 11);
+	fw_exit(fw, 12);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ESRCH);
+	fw_free(fw);
+}
+
+static void all_die_on_move(struct fake_world *fw, pid_t tid)
+{
+	(void)tid;
+	for (pid_t t = 10; t < 14; t++)
+		if (fw_task(fw, t)->state == FW_ALIVE)
+			fw_exit(fw, t);
+}
+
+static void test_process_dies(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	write_ok(g, "notify_on_release", "1");
+	trace_clear(&trace);
+	fw->on_move = all_die_on_move;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ESRCH);
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 12; "
+			     "a.can_attach /g 13; a.cancel_attach /g 10; a.cancel_attach /g 11; "
+			     "a.cancel_attach /g 12; a.cancel_attach /g 13; ");
+	assert_no_tasks(g);
+	assert_releases(h, "");
+	fw_free(fw);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_thread),
+		cmocka_unit_test(test_lattice),
+		cmocka_unit_test(test_cset_ids),
+		cmocka_unit_test(test_permission),
+		cmocka_unit_test(test_bad_targets),
+		cmocka_unit_test(test_dies_before_move),
+		cmocka_unit_test(test_dies_after_move),
+		cmocka_unit_test(test_generation_changes),
+		cmocka_unit_test(test_unborn),
+		cmocka_unit_test(test_never_born),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_process_from_many),
+		cmocka_unit_test(test_process_refused),
+		cmocka_unit_test(test_process_with_births),
+		cmocka_unit_test(test_process_refused_late),
+		cmocka_unit_test(test_process_with_deaths),
+		cmocka_unit_test(test_process_dies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
