@@ -48,6 +48,8 @@ struct cgroup *core_release_next(struct hierarchy *h)
 		release_unqueue(cgrp);
 		if (cgroup_looks_idle(cgrp))
 			return cgrp;
+		/* Still owed: a reference is no new occupant, and its last put must find this. */
+		cgrp->flags |= CGRP_OCCUPIED;
 		h->core->stats.releases_reprieved++;
 	}
 	return NULL;
