@@ -146,7 +146,12 @@ int cli_connect(struct cli *cli)
 			rc = cli_try_connect(cli, &what);
 		}
 	}
-	if (rc == -EINVAL)
+	if (not_running(rc))
+		cli_fail(cli,
+			 "the daemon of instance '%s' could not be started; `ucgroup doctor` says "
+			 "what this machine lacks",
+			 cli->instance);
+	else if (rc == -EINVAL)
 		cli_fail(cli,
 			 "'%s' (of UCGROUP_INSTANCE) cannot name an instance: 1 to 64 of A-Z a-z "
 			 "0-9 . _ -, not starting with a dot",
