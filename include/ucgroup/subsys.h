@@ -44,6 +44,15 @@ struct cgroup_seq;
 struct cgroup_task {
 	pid_t tid;
 	pid_t tgid;
+	uint64_t key; /* in exit() and cputime(): with the tid, one task for ever; else 0 */
+};
+
+/* What a task has used since it began. A running task's is no older than a scheduler tick. */
+struct cgroup_cputime {
+	uint64_t runtime_ns; /* as the scheduler counts it, exact */
+	uint64_t user_ns;    /* of that, as ticks tell it: only the proportion is to be relied on */
+	uint64_t system_ns;
+	bool alive; /* false: there is no such task (any more) */
 };
 
 /*
@@ -54,7 +63,7 @@ struct cgroup_task {
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
 	struct cgroup_subsys *subsys;
-	int32_t refcnt; /* changed by css_get/put/tryget alone */
+	int32_t refcnt;			      /* changed by css_get/put/tryget alone */
 	struct cgroup_subsys_state *put_next; /* a last put on its way to the loop */
 };
 
@@ -147,6 +156,17 @@ struct cgroup_subsys {
 	void (*fork)(struct cgroup_subsys *ss, const struct cgroup_task *task);
 	void (*exit)(struct cgroup_subsys *ss, const struct cgroup_task *task);
 
+	/* The thread OLD goes on as TASK: exec by one that is not the leader. No fork, no exit. */
+	void (*retid)(struct cgroup_subsys *ss, pid_t old, const struct cgroup_task *task);
+	/*
+	 * A task uses CPU time on its way out, after its exit() was called. TASK had used TIME, and
+	 * if LAST that is final and the last call for it. While the subsystem is bound to a mounted
+	 * hierarchy the kernel keeps every member that exits until then; cgroup_reap() asks for
+	 * what there is to know now.
+	 */
+	void (*cputime)(struct cgroup_subsys *ss, const struct cgroup_task *task,
+			const struct cgroup_cputime *time, bool last);
+
 	/* populate: add files with cgroup_add_file(s) beyond `cftypes`; an error fails the mkdir. */
 	int (*populate)(struct cgroup_subsys *ss, struct cgroup *cgrp);
 	/* post_clone: copy what makes CGRP usable from its parent (clone_children, cgroup_clone). */
@@ -211,6 +231,15 @@ void cgroup_iter_end(struct cgroup_iter *it);
  * move may answer.
  */
 int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss);
+
+/*
+ * The CPU time of N tasks, in one question to the kernel where it can be. -ENOTSUP: the tracker
+ * cannot tell.
+ */
+int cgroup_cputimes(struct cgroup_subsys *ss, const pid_t *tids, size_t n,
+		    struct cgroup_cputime *times);
+/* Has cputime() called for all that have exited and whose time was not final yet. */
+void cgroup_reap(struct cgroup_subsys *ss);
 
 /*
  * css_sets, for a subsystem that shows them. An id is stable while its css_set lives; 1 is the one

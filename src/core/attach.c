@@ -143,7 +143,7 @@ static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred 
 		*tid = cred->tid;
 	if (*tid <= 0)
 		return -ESRCH;
-	core_replay(cgrp->h->core);
+	core_settle(cgrp->h->core);
 	err = look_at(cgrp->h->core, *tid, info);
 	if (err == -ESRCH && process)
 		err = look_at_thread_of(cgrp->h->core, tid, info);
@@ -295,11 +295,13 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 	while (again && tries++ < ATTACH_TRIES) {
 		struct core_thread *threads = NULL;
 		size_t n = 0;
+		int err;
 
-		again = false;
 		core_replay(core);
-		if (core->ops->threads(core->arg, tgid, &threads, &n) == -ESRCH)
+		err = core->ops->threads(core->arg, tgid, &threads, &n);
+		if (err == -ESRCH)
 			return;
+		again = err != 0;
 		for (size_t i = 0; i < n; i++) {
 			struct cset *cset = cset_by_id(core, threads[i].place.cset);
 			struct granted *g = find_granted(list, threads[i].tid);

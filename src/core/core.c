@@ -169,7 +169,8 @@ int core_register_subsys(struct core *core, struct cgroup_subsys *ss)
 	if (ss->bind)
 		ss->bind(ss, root);
 	core->want_fork |= ss->fork != NULL;
-	core->want_exit |= ss->exit != NULL;
+	core->want_exit |= ss->exit != NULL && !ss->cputime;
+	core->tell_exit |= ss->exit != NULL;
 	if ((ss->fork || ss->exit) && core->ops->want_events)
 		core->ops->want_events(core->arg, core->want_fork, core->want_exit);
 	return 0;

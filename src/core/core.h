@@ -91,6 +91,12 @@ struct core_ops {
 	/* Every live task in the initial css_set: calls back for each. */
 	int (*each_initial)(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid),
 			    void *fn_arg);
+	/* See subsys.h; MAY BE NULL. -ENOTSUP, -ENOMEM. */
+	int (*cputimes)(void *arg, const pid_t *tids, size_t n, struct cgroup_cputime *times);
+	/* core_task_cputime() for every task that has exited and was not reported for good. */
+	void (*reap)(void *arg);
+	/* Keep members that exit until they have been reported so. */
+	void (*want_cputime)(void *arg, bool want);
 	/* Give way for a moment: a task being born is not placed yet. */
 	void (*pause)(void *arg);
 	/* Nanoseconds since 1970. */
@@ -127,6 +133,11 @@ int core_register_subsys(struct core *core, struct cgroup_subsys *ss);
 void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
 void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, uint32_t to);
 void core_task_died(struct core *core, pid_t tid, uint32_t cset);
+/* The next core_task_died() is of the task with this key; without, it has none. */
+void core_task_dying(struct core *core, uint64_t key);
+/* Of a task that has died before, by its key. LAST: it is final. */
+void core_task_cputime(struct core *core, pid_t tid, uint64_t key,
+		       const struct cgroup_cputime *time, bool last);
 /* The thread OLD lives on under the tid NEW (exec by a thread that is not the leader). */
 void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t cset);
 /*

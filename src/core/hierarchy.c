@@ -83,6 +83,8 @@ static void bind(struct cgroup_subsys *ss, struct hierarchy *to)
 	core->subsys_h[ss->id] = to;
 	*cgroup_css_slot(to->root, ss) = css;
 	css->cgroup = to->root;
+	if (ss->cputime && core->ops->want_cputime)
+		core->ops->want_cputime(core->arg, to != core->dfl);
 	if (ss->bind)
 		ss->bind(ss, to->root);
 }

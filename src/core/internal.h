@@ -166,7 +166,8 @@ struct core {
 	struct cgroup_subsys *subsys[CORE_MAX_SUBSYS];
 	struct hierarchy *subsys_h[CORE_MAX_SUBSYS];
 	unsigned int n_subsys;
-	bool want_fork, want_exit;
+	bool want_fork, want_exit; /* at once */
+	bool tell_exit;
 
 	struct cftype_entry cftypes[CORE_MAX_CFTYPES];
 	unsigned int n_cftypes; /* number 0 is the directory */
@@ -196,6 +197,7 @@ struct core {
 
 	struct cgroup_subsys_state *puts; /* atomic */
 	bool in_replay, in_rebuild;
+	uint64_t dying_key; /* of the task whose death is told next */
 	struct core_stats stats;
 };
 

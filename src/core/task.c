@@ -161,11 +161,36 @@ static void tell_fork(struct core *core, pid_t tid, pid_t tgid)
 			core->subsys[i]->fork(core->subsys[i], &task);
 }
 
+static void tell_retid(struct core *core, pid_t old, pid_t new)
+{
+	const struct cgroup_task task = {.tid = new, .tgid = new};
+
+	for (unsigned int i = 0; i < core->n_subsys; i++)
+		if (core->subsys[i]->retid)
+			core->subsys[i]->retid(core->subsys[i], old, &task);
+}
+
+void core_task_dying(struct core *core, uint64_t key)
+{
+	core->dying_key = key;
+}
+
+void core_task_cputime(struct core *core, pid_t tid, uint64_t key,
+		       const struct cgroup_cputime *time, bool last)
+{
+	const struct cgroup_task task = {.tid = tid, .key = key};
+
+	for (unsigned int i = 0; i < core->n_subsys; i++)
+		if (core->subsys[i]->cputime)
+			core->subsys[i]->cputime(core->subsys[i], &task, time, last);
+}
+
 static void tell_exit(struct core *core, pid_t tid, pid_t tgid)
 {
-	const struct cgroup_task task = {.tid = tid, .tgid = tgid};
+	const struct cgroup_task task = {.tid = tid, .tgid = tgid, .key = core->dying_key};
 
-	for (unsigned int i = 0; core->want_exit && i < core->n_subsys; i++)
+	core->dying_key = 0;
+	for (unsigned int i = 0; core->tell_exit && i < core->n_subsys; i++)
 		if (core->subsys[i]->exit)
 			core->subsys[i]->exit(core->subsys[i], &task);
 }
@@ -248,6 +273,7 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 		return;
 	}
 	place(core, new, new, cset);
+	tell_retid(core, old, new);
 	if (core_task(core, old))
 		unplace(core, old);
 	else
@@ -480,4 +506,23 @@ void cgroup_iter_end(struct cgroup_iter *it)
 {
 	free(it->tasks);
 	*it = (struct cgroup_iter){0};
+}
+
+/* ---- CPU time ---------------------------------------------------------------------------------- */
+
+int cgroup_cputimes(struct cgroup_subsys *ss, const pid_t *tids, size_t n,
+		    struct cgroup_cputime *times)
+{
+	const struct core *core = ss->core;
+
+	if (!core->ops->cputimes)
+		return -ENOTSUP;
+	return core->ops->cputimes(core->arg, tids, n, times);
+}
+
+void cgroup_reap(struct cgroup_subsys *ss)
+{
+	core_settle(ss->core);
+	if (ss->core->ops->reap)
+		ss->core->ops->reap(ss->core->arg);
 }

@@ -3,6 +3,7 @@
  * What the core asks of the world, answered: by the tracker for everything about tasks, by the
  * file system for what it cached, by the loop for what has to happen later.
  */
+#include <errno.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +91,31 @@ static void op_want_events(void *arg, bool fork, bool exit)
 	d->tracker_ops->want_events(d->tracker, fork, exit);
 }
 
+static int op_cputimes(void *arg, const pid_t *tids, size_t n, struct cgroup_cputime *times)
+{
+	struct daemon *d = arg;
+
+	if (!d->tracker_ops->cputimes)
+		return -ENOTSUP;
+	return d->tracker_ops->cputimes(d->tracker, tids, n, times);
+}
+
+static void op_reap(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->tracker_ops->reap)
+		d->tracker_ops->reap(d->tracker);
+}
+
+static void op_want_cputime(void *arg, bool want)
+{
+	struct daemon *d = arg;
+
+	if (d->tracker_ops->want_cputime)
+		d->tracker_ops->want_cputime(d->tracker, want);
+}
+
 static void op_tree_changed(void *arg, struct cgroup *cgrp)
 {
 	struct daemon *d = arg;
@@ -114,6 +140,9 @@ const struct core_ops daemon_core_ops = {
 	.kick = op_kick,
 	.release_ready = op_release_ready,
 	.want_events = op_want_events,
+	.cputimes = op_cputimes,
+	.reap = op_reap,
+	.want_cputime = op_want_cputime,
 	.tree_changed = op_tree_changed,
 	.log = op_log,
 };

@@ -28,6 +28,8 @@
 #define DEFAULT_RING_BYTES (4u << 20)
 #define SPINS_BEFORE_YIELD 1000
 
+#define CPUTIMES_SIZE page_align(TRACKER_MAX_CPUTIMES * sizeof(struct cputime_entry))
+
 #define RECORD_HEADER 8
 #define RECORD_BUSY (1u << 31)
 #define RECORD_DISCARDED (1u << 30)
@@ -50,9 +52,19 @@ struct tracker {
 	size_t counts_size;
 	struct thread_entry *threads;
 	uint32_t max_csets;
-	int move_fd, info_fd, threads_fd;
+	struct cputime_entry *cputimes;
+	int move_fd, info_fd, threads_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
 };
+
+static void bpf_reap(struct tracker *t);
+
+static size_t page_align(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
 
 /* ---- the rings -------------------------------------------------------------------------------- */
 
@@ -109,6 +121,7 @@ static void fold(struct core *core, const struct event *e)
 		core_task_moved(core, tid, (pid_t)e->tgid, e->a, e->b);
 		break;
 	case EVENT_DIED:
+		core_task_dying(core, e->tgid | (uint64_t)e->b << 32);
 		core_task_died(core, tid, e->a);
 		break;
 	case EVENT_RETID:
@@ -117,6 +130,14 @@ static void fold(struct core *core, const struct event *e)
 	default:
 		break;
 	}
+}
+
+static void tell_cputime(struct core *core, const struct cputime_entry *e)
+{
+	const struct cgroup_cputime time = {
+		.runtime_ns = e->runtime_ns, .user_ns = e->user_ns, .system_ns = e->system_ns};
+
+	core_task_cputime(core, (pid_t)e->tid, e->key, &time, e->final);
 }
 
 /* A slot still being filled: its writer is between two instructions, or was preempted there. */
@@ -266,6 +287,8 @@ static void bpf_replay(struct tracker *t)
 		return;
 	}
 	consume(t, end);
+	if (__atomic_load_n(&t->skel->bss->n_dying, __ATOMIC_RELAXED) >= TRACKER_MAX_DYING / 2)
+		bpf_reap(t);
 }
 
 /*
@@ -361,6 +384,49 @@ static void bpf_want_events(struct tracker *t, bool fork, bool exit)
 	t->skel->bss->want_exit = exit;
 }
 
+static int bpf_cputimes(struct tracker *t, const pid_t *tids, size_t n,
+			struct cgroup_cputime *times)
+{
+	while (n) {
+		struct cputimes_args args = {.n = n < TRACKER_MAX_CPUTIMES ? (uint32_t)n :
+									     TRACKER_MAX_CPUTIMES};
+		int err;
+
+		for (uint32_t i = 0; i < args.n; i++)
+			t->cputimes[i].tid = (uint32_t)tids[i];
+		err = run(t->cputimes_fd, &args, sizeof(args));
+		if (err)
+			return err;
+		for (uint32_t i = 0; i < args.n; i++) {
+			const struct cputime_entry *e = &t->cputimes[i];
+
+			times[i] = (struct cgroup_cputime){.runtime_ns = e->runtime_ns,
+							   .user_ns = e->user_ns,
+							   .system_ns = e->system_ns,
+							   .alive = e->key != 0};
+		}
+		n -= args.n;
+		tids += args.n;
+		times += args.n;
+	}
+	return 0;
+}
+
+static void bpf_reap(struct tracker *t)
+{
+	struct cputimes_args args = {0};
+
+	if (run(t->reap_fd, &args, sizeof(args)))
+		return;
+	for (uint32_t i = 0; i < args.n; i++)
+		tell_cputime(t->core, &t->cputimes[i]);
+}
+
+static void bpf_want_cputime(struct tracker *t, bool want)
+{
+	t->skel->bss->want_cputime = want;
+}
+
 static void bpf_stats(struct tracker *t, struct tracker_stats *stats)
 {
 	stats->lost = __atomic_load_n(&t->skel->bss->n_lost, __ATOMIC_RELAXED);
@@ -439,13 +505,6 @@ static void *map_array(struct bpf_map *map, size_t size, int prot)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static size_t page_align(size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (size + page - 1) / page * page;
-}
-
 static int map_all(struct tracker *t)
 {
 	int err = ring_map(&t->log, bpf_map__fd(t->skel->maps.ucg_log), t->log.size);
@@ -461,7 +520,8 @@ static int map_all(struct tracker *t)
 	t->threads = map_array(t->skel->maps.ucg_threads,
 			       page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)),
 			       PROT_READ);
-	return t->places && t->counts && t->threads ? 0 : -ENOMEM;
+	t->cputimes = map_array(t->skel->maps.ucg_cputimes, CPUTIMES_SIZE, PROT_READ | PROT_WRITE);
+	return t->places && t->counts && t->threads && t->cputimes ? 0 : -ENOMEM;
 }
 
 static int watch(struct tracker *t, int fd)
@@ -502,6 +562,8 @@ static void bpf_stop(struct tracker *t)
 		munmap(t->places, TRACKER_MAX_TID * sizeof(uint64_t));
 	if (t->counts)
 		munmap(t->counts, t->counts_size);
+	if (t->cputimes)
+		munmap(t->cputimes, CPUTIMES_SIZE);
 	if (t->threads)
 		munmap(t->threads, page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)));
 	ring_unmap(&t->log);
@@ -545,6 +607,8 @@ static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char
 	t->move_fd = bpf_program__fd(t->skel->progs.ucg_move);
 	t->info_fd = bpf_program__fd(t->skel->progs.ucg_info);
 	t->threads_fd = bpf_program__fd(t->skel->progs.ucg_walk_threads);
+	t->cputimes_fd = bpf_program__fd(t->skel->progs.ucg_read_cputimes);
+	t->reap_fd = bpf_program__fd(t->skel->progs.ucg_reap);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = t->epoll_fd < 0 ? -errno : map_all(t);
 	if (!err)
@@ -589,5 +653,8 @@ const struct tracker_ops bpf_tracker = {
 	.threads = bpf_threads,
 	.each_initial = bpf_each_initial,
 	.want_events = bpf_want_events,
+	.cputimes = bpf_cputimes,
+	.reap = bpf_reap,
+	.want_cputime = bpf_want_cputime,
 	.stats = bpf_stats,
 };

@@ -55,6 +55,11 @@ struct tracker_ops {
 	int (*each_initial)(struct tracker *t, void (*fn)(void *arg, pid_t tid, pid_t tgid),
 			    void *arg);
 	void (*want_events)(struct tracker *t, bool fork, bool exit);
+	/* See struct core_ops; NULL where a tracker cannot. */
+	int (*cputimes)(struct tracker *t, const pid_t *tids, size_t n,
+			struct cgroup_cputime *times);
+	void (*reap)(struct tracker *t);
+	void (*want_cputime)(struct tracker *t, bool want);
 	void (*stats)(struct tracker *t, struct tracker_stats *stats);
 	/*
 	 * Numbers of other pid namespaces. to_ns: the number TID has for READER, 0 when it has none.
