@@ -167,6 +167,10 @@ struct cgroup_subsys {
 	void (*cputime)(struct cgroup_subsys *ss, const struct cgroup_task *task,
 			const struct cgroup_cputime *time, bool last);
 
+	/* Every TICK_MS milliseconds while the subsystem is bound to a mounted hierarchy. */
+	void (*tick)(struct cgroup_subsys *ss);
+	unsigned int tick_ms;
+
 	/* populate: add files with cgroup_add_file(s) beyond `cftypes`; an error fails the mkdir. */
 	int (*populate)(struct cgroup_subsys *ss, struct cgroup *cgrp);
 	/* post_clone: copy what makes CGRP usable from its parent (clone_children, cgroup_clone). */

@@ -97,6 +97,8 @@ struct core_ops {
 	void (*reap)(void *arg);
 	/* Keep members that exit until they have been reported so. */
 	void (*want_cputime)(void *arg, bool want);
+	/* Call SS->tick() every SS->tick_ms from the loop, or no longer. */
+	void (*want_tick)(void *arg, struct cgroup_subsys *ss, bool want);
 	/* Give way for a moment: a task being born is not placed yet. */
 	void (*pause)(void *arg);
 	/* Nanoseconds since 1970. */

@@ -85,6 +85,8 @@ static void bind(struct cgroup_subsys *ss, struct hierarchy *to)
 	css->cgroup = to->root;
 	if (ss->cputime && core->ops->want_cputime)
 		core->ops->want_cputime(core->arg, to != core->dfl);
+	if (ss->tick && core->ops->want_tick)
+		core->ops->want_tick(core->arg, ss, to != core->dfl);
 	if (ss->bind)
 		ss->bind(ss, to->root);
 }

@@ -57,7 +57,8 @@ struct daemon {
 	uv_loop_t loop;
 	uv_poll_t tracker_poll;
 	uv_prepare_t before_sleep;
-	uv_async_t kick; /* a css reference was put: settle */
+	uv_timer_t ticks[CORE_MAX_SUBSYS]; /* by subsystem; data is NULL until first used */
+	uv_async_t kick;		   /* a css reference was put: settle */
 	uv_signal_t on_term, on_int;
 	bool loop_ready;
 	bool stopping;

@@ -116,6 +116,29 @@ static void op_want_cputime(void *arg, bool want)
 		d->tracker_ops->want_cputime(d->tracker, want);
 }
 
+static void on_tick(uv_timer_t *timer)
+{
+	struct cgroup_subsys *ss = timer->data;
+
+	ss->tick(ss);
+}
+
+static void op_want_tick(void *arg, struct cgroup_subsys *ss, bool want)
+{
+	struct daemon *d = arg;
+	uv_timer_t *timer = &d->ticks[ss->id];
+
+	if (!d->loop_ready)
+		return;
+	if (!timer->data)
+		uv_timer_init(&d->loop, timer);
+	timer->data = ss;
+	if (want)
+		uv_timer_start(timer, on_tick, ss->tick_ms, ss->tick_ms);
+	else
+		uv_timer_stop(timer);
+}
+
 static void op_tree_changed(void *arg, struct cgroup *cgrp)
 {
 	struct daemon *d = arg;
@@ -143,6 +166,7 @@ const struct core_ops daemon_core_ops = {
 	.cputimes = op_cputimes,
 	.reap = op_reap,
 	.want_cputime = op_want_cputime,
+	.want_tick = op_want_tick,
 	.tree_changed = op_tree_changed,
 	.log = op_log,
 };

@@ -12,6 +12,7 @@
 #include "daemon.h"
 
 static struct cgroup_subsys *const builtin[] = {
+	&cpuacct_subsys,
 	&debug_subsys,
 };
 

@@ -7,6 +7,7 @@
 
 #include <ucgroup/subsys.h>
 
-extern struct cgroup_subsys debug_subsys; /* debug.c */
+extern struct cgroup_subsys cpuacct_subsys; /* cpuacct.c */
+extern struct cgroup_subsys debug_subsys;   /* debug.c */
 
 #endif
