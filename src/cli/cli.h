@@ -58,8 +58,11 @@ int cli_connect(struct cli *cli);
 int cli_try_connect(struct cli *cli, char **what);
 /* Where ucgroupd is, into BUF. false: it will be looked for in PATH. */
 bool cli_find_daemon(char *buf, size_t size);
-/* Run ucgroupd with these arguments and wait for it. Its exit status; -1: it could not be run. */
-int cli_run_daemon(struct cli *cli, const char *const *args);
+/*
+ * Run ucgroupd with these arguments and wait until it ends or is ready. Its exit status, and in
+ * *SAID what it printed, to be freed.
+ */
+int cli_run_daemon(struct cli *cli, const char *const *args, char **said);
 
 /* ---- mounts.c --------------------------------------------------------------------------------- */
 

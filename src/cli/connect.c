@@ -3,6 +3,7 @@
  * Reaching the daemon, starting it where it is not running, and telling why something failed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <wire/paths.h>
 
 #include "cli.h"
 
@@ -86,41 +89,74 @@ bool cli_find_daemon(char *buf, size_t size)
 	return usable(buf);
 }
 
-int cli_run_daemon(struct cli *cli, const char *const *args)
+static void exec_daemon(const struct cli *cli, const char *const *args)
 {
 	const char *argv[16] = {"ucgroupd"};
 	char path[PATH_MAX];
-	bool found = cli_find_daemon(path, sizeof(path));
-	int i, status;
-	pid_t pid;
+	int i;
 
 	for (i = 0; args[i] && i < 14; i++)
 		argv[i + 1] = args[i];
+	if (cli_find_daemon(path, sizeof(path)))
+		execv(path, (char *const *)argv);
+	else
+		execvp("ucgroupd", (char *const *)argv);
+	cli_fail(cli,
+		 "cannot run ucgroupd: %m (it was looked for beside this program, in %s and in "
+		 "PATH)",
+		 UCGROUP_SBINDIR);
+	_exit(127);
+}
+
+/* All that comes out of FD, NUL-terminated; to be freed. */
+static char *read_all(int fd)
+{
+	char *text = NULL, *bigger;
+	size_t len = 0;
+	ssize_t n;
+
+	for (;;) {
+		bigger = realloc(text, len + 1024);
+		if (!bigger)
+			break;
+		text = bigger;
+		n = read(fd, text + len, 1023);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (text)
+		text[len] = '\0';
+	return text;
+}
+
+int cli_run_daemon(struct cli *cli, const char *const *args, char **said)
+{
+	int fds[2], status;
+	pid_t pid;
+
+	*said = NULL;
+	if (pipe2(fds, O_CLOEXEC))
+		return cli_fail(cli, "cannot run ucgroupd: %m");
 	pid = fork();
-	if (pid < 0) {
-		cli_fail(cli, "cannot start ucgroupd: %m");
-		return -1;
-	}
 	if (pid == 0) {
-		if (found)
-			execv(path, (char *const *)argv);
-		else
-			execvp("ucgroupd", (char *const *)argv);
-		cli_fail(cli,
-			 "cannot start ucgroupd: %m (looked beside this program, in %s and in "
-			 "PATH)",
-			 UCGROUP_SBINDIR);
-		_exit(127);
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		exec_daemon(cli, args);
 	}
+	close(fds[1]);
+	/* A daemon that goes to the background lets go of it when it is ready. */
+	if (pid > 0)
+		*said = read_all(fds[0]);
+	close(fds[0]);
+	if (pid < 0)
+		return cli_fail(cli, "cannot run ucgroupd: %m");
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return -1;
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 127)
-		return WEXITSTATUS(status);
-	if (WIFSIGNALED(status))
-		cli_fail(cli, "ucgroupd was killed by signal %d while it started",
-			 WTERMSIG(status));
-	return -1;
+			return CLI_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static bool not_running(int rc)
@@ -128,30 +164,50 @@ static bool not_running(int rc)
 	return rc == -ENOENT || rc == -ECONNREFUSED;
 }
 
-int cli_connect(struct cli *cli)
+/* Is the run directory there? Then another caller is starting the daemon right now. */
+static bool being_started(const struct cli *cli)
+{
+	char dir[PATH_MAX];
+
+	return !paths_run_dir(geteuid(), cli->instance, dir, sizeof(dir)) && !access(dir, F_OK);
+}
+
+static int start_daemon(struct cli *cli, char **what)
 {
 	const char *args[] = {"--instance", cli->instance, NULL};
-	char *what = NULL;
+	char *said = NULL;
 	int rc, tries;
 
-	rc = cli_try_connect(cli, &what);
-	if (not_running(rc)) {
-		cli_run_daemon(cli, args);
-		/* Failed because another one was faster? Then that one will be there in a moment. */
-		rc = cli_try_connect(cli, &what);
-		for (tries = 0; not_running(rc) && tries < START_TRIES; tries++) {
-			if (rc == -ENOENT)
-				break;
-			usleep(50000);
-			rc = cli_try_connect(cli, &what);
-		}
+	cli_run_daemon(cli, args, &said);
+	rc = cli_try_connect(cli, what);
+	/* That it did not start is no failure when another one was faster. */
+	for (tries = 0; not_running(rc) && being_started(cli) && tries < START_TRIES; tries++) {
+		usleep(50000);
+		rc = cli_try_connect(cli, what);
 	}
-	if (not_running(rc))
+	if (not_running(rc)) {
+		fputs(said ? said : "", stderr);
 		cli_fail(cli,
 			 "the daemon of instance '%s' could not be started; `ucgroup doctor` says "
 			 "what this machine lacks",
 			 cli->instance);
-	else if (rc == -EINVAL)
+	}
+	free(said);
+	return rc;
+}
+
+int cli_connect(struct cli *cli)
+{
+	char *what = NULL;
+	int rc;
+
+	rc = cli_try_connect(cli, &what);
+	if (not_running(rc)) {
+		rc = start_daemon(cli, &what);
+		if (not_running(rc))
+			return CLI_FAILED;
+	}
+	if (rc == -EINVAL)
 		cli_fail(cli,
 			 "'%s' (of UCGROUP_INSTANCE) cannot name an instance: 1 to 64 of A-Z a-z "
 			 "0-9 . _ -, not starting with a dot",
