@@ -129,6 +129,15 @@ int ucgroup_rmdir_many(struct ucgroup *c, const char *base, const char *const *p
 
 /* ---- tasks ------------------------------------------------------------------------------------ */
 
+/*
+ * The caller as the daemon is to be told. 0 is the process that connected, which the daemon knows
+ * in its own pid namespace, whatever number it has in ours.
+ */
+static int32_t self_number(unsigned int flags)
+{
+	return flags & WIRE_THREADS && gettid() != getpid() ? gettid() : 0;
+}
+
 int ucgroup_move_many(struct ucgroup *c, const char *dir, const pid_t *pids, size_t n,
 		      unsigned int flags, int *errors)
 {
@@ -145,7 +154,7 @@ int ucgroup_move_many(struct ucgroup *c, const char *dir, const pid_t *pids, siz
 	}
 	if (!rc) {
 		for (i = 0; i < n; i++)
-			own[i] = pids[i] ? pids[i] : flags & WIRE_THREADS ? gettid() : getpid();
+			own[i] = pids[i] ? pids[i] : self_number(flags);
 		req.dir = d.wire;
 		req.pids = (struct wire_list){(uint32_t)n, (const void *)own, n * sizeof(*own)};
 		rc = exchange_many(c, &req, n, errors);
@@ -165,7 +174,7 @@ int ucgroup_move(struct ucgroup *c, const char *dir, pid_t pid, unsigned int fla
 int ucgroup_enter(struct ucgroup *c, const char *dir, mode_t mode, unsigned int flags)
 {
 	struct wire_request req = {.op = WIRE_ENTER, .mode = mode, .flags = flags & WIRE_NOTIFY};
-	int32_t self = getpid();
+	int32_t self = self_number(0);
 	struct dir d;
 	int rc;
 

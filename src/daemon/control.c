@@ -24,6 +24,7 @@
 #define READ_SIZE 65536
 #define MAX_UNREAD (1u << 20) /* bytes of replies that may wait before no more requests are read */
 #define KEEP_BUFFER 65536     /* a bigger buffer is given back when it is empty */
+#define ACCEPTS_A_TURN 16     /* then those who are connected have theirs */
 #define ACCEPT_PAUSE_MS 100   /* when there are no descriptors left */
 
 struct control {
@@ -357,17 +358,18 @@ static void on_pause_over(uv_timer_t *timer)
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
 	struct control *ctl = poll->data;
-	int fd;
+	int fd, i;
 
 	(void)events;
 	if (status < 0)
 		return;
-	fd = accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
+	for (i = 0; i < ACCEPTS_A_TURN; i++) {
+		fd = accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			break;
 		client_new(ctl, fd);
-		return;
 	}
-	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+	if (fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return;
 	/* No descriptors, no memory: asking again at once would only burn the CPU. */
 	daemon_log(ctl->d, LOG_WARNING, "cannot accept a connection: %s", strerror(errno));

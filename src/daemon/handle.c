@@ -262,21 +262,27 @@ static void sort_unique(struct pids *all)
 	all->n = n;
 }
 
-/* In the client's numbers; who has none there is left out, as in the file. */
-static void translate(const struct client *c, struct pids *all)
+/*
+ * In the client's numbers; who has none there is left out. -EOPNOTSUPP rather than numbers that
+ * mean somebody else to the client, who may be about to signal them.
+ */
+static int translate(const struct client *c, struct pids *all)
 {
 	const struct tracker_ops *t = c->d->tracker_ops;
 	size_t i, n = 0;
 	pid_t nr;
 
-	if (!c->peer.other_pids || !t->to_ns)
-		return;
+	if (!c->peer.other_pids)
+		return 0;
+	if (!t->to_ns)
+		return -EOPNOTSUPP;
 	for (i = 0; i < all->n; i++) {
 		nr = t->to_ns(c->d->tracker, c->peer.pid, all->p[i]);
 		if (nr > 0)
 			all->p[n++] = nr;
 	}
 	all->n = n;
+	return 0;
 }
 
 static void list(struct client *c, const struct wire_request *req)
@@ -291,10 +297,11 @@ static void list(struct client *c, const struct wire_request *req)
 	if (!rc)
 		rc = req->flags & WIRE_RECURSIVE ? add_subtree(c, cgrp, threads, &all) :
 						   add_tasks(c, cgrp, threads, &all);
+	if (!rc)
+		rc = translate(c, &all);
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
 	} else {
-		translate(c, &all);
 		sort_unique(&all);
 		start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
 		wire_put_u32(&c->out, (uint32_t)all.n);
