@@ -89,7 +89,12 @@ static int swap(struct cgroup *cgrp, pid_t tid, struct core_place place, struct 
 	to = cset_with(core, from, cgrp);
 	if (!to)
 		return -ENOMEM;
-	err = core->ops->move(core->arg, tid, place, to->id);
+	err = core_note_move(core, tid);
+	if (!err) {
+		err = core->ops->move(core->arg, tid, place, to->id);
+		if (err)
+			core_forget_move(core, tid);
+	}
 	if (err)
 		cset_drop_unused(core, to);
 	return err;

@@ -197,6 +197,9 @@ struct core {
 
 	struct cgroup_subsys_state *puts; /* atomic */
 	bool in_replay, in_rebuild;
+	bool walked;  /* in a rebuild: the truth is being, or has been, laid over the lists */
+	pid_t *moved; /* by us, and the log has not told yet */
+	size_t n_moved, cap_moved;
 	uint64_t dying_key; /* of the task whose death is told next */
 	struct core_stats stats;
 };
@@ -241,6 +244,9 @@ void csets_exit(struct core *core);
 /* task.c */
 const struct task *core_task(const struct core *core, pid_t tid);
 void tasks_exit(struct core *core);
+/* Before a move is made: its being told may be lost. -ENOMEM. */
+int core_note_move(struct core *core, pid_t tid);
+void core_forget_move(struct core *core, pid_t tid);
 
 /* release.c */
 void release_check(struct cgroup *cgrp); /* became idle? then queue it */

@@ -60,6 +60,7 @@ void tasks_exit(struct core *core)
 	for (size_t i = 0; i < CORE_MAX_TID >> TASK_PAGE_BITS; i++)
 		free(core->pages[i]);
 	free(core->spare_page);
+	free(core->moved);
 }
 
 static void list_add(struct core *core, struct cset *cset, struct task *task, uint32_t tid)
@@ -152,6 +153,43 @@ static void unplace(struct core *core, pid_t tid)
 	page_put(core, (uint32_t)tid);
 }
 
+/*
+ * A rebuild finds a task where the lists did not have it, or does not find it: born, dead, or only
+ * moved, which is no birth and no death to a subsystem. Only we move, so we know.
+ */
+int core_note_move(struct core *core, pid_t tid)
+{
+	if (core->n_moved == core->cap_moved) {
+		size_t cap = core->cap_moved ? core->cap_moved * 2 : 16;
+		pid_t *moved = realloc(core->moved, cap * sizeof(*moved));
+
+		if (!moved)
+			return -ENOMEM;
+		core->moved = moved;
+		core->cap_moved = cap;
+	}
+	core->moved[core->n_moved++] = tid;
+	return 0;
+}
+
+static bool was_moved(const struct core *core, pid_t tid)
+{
+	for (size_t i = 0; i < core->n_moved; i++)
+		if (core->moved[i] == tid)
+			return true;
+	return false;
+}
+
+void core_forget_move(struct core *core, pid_t tid)
+{
+	for (size_t i = core->n_moved; i-- > 0;) {
+		if (core->moved[i] != tid)
+			continue;
+		core->moved[i] = core->moved[--core->n_moved];
+		return;
+	}
+}
+
 static void tell_fork(struct core *core, pid_t tid, pid_t tgid)
 {
 	const struct cgroup_task task = {.tid = tid, .tgid = tgid};
@@ -201,8 +239,8 @@ void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 	struct cset *cset = cset_by_id(core, id);
 
 	core->stats.born++;
-	if (task && task->tgid & TASK_STALE) {
-		core_task_died(core, tid, task->cset); /* its DIED was lost */
+	if (task && (task->tgid & TASK_STALE || (core->in_rebuild && !core->walked))) {
+		core_task_died(core, tid, task->cset); /* the one before: its DIED was lost */
 		task = NULL;
 	}
 	if (task)
@@ -222,6 +260,7 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 	struct cset *cset = cset_by_id(core, to);
 
 	core->stats.moved++;
+	core_forget_move(core, tid);
 	if ((task ? task->cset : CSET_INITIAL) != from)
 		oddity(core, "a task moved from elsewhere", tid, from);
 	if (!cset) {
@@ -264,7 +303,7 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 	const struct task *leader = core_task(core, new);
 
 	core->stats.retid++;
-	if (leader && leader->tgid & TASK_STALE)
+	if (leader && (leader->tgid & TASK_STALE || (core->in_rebuild && !core->walked)))
 		core_task_died(core, new, leader->cset); /* its DIED was lost */
 	else if (leader)
 		oddity(core, "a task took a living task's tid", new, id);
@@ -304,7 +343,12 @@ static void mark_stale(struct core *core, uint32_t tid, struct task *task)
 
 static void reap_stale(struct core *core, uint32_t tid, struct task *task)
 {
-	if (task->tgid & TASK_STALE)
+	if (!(task->tgid & TASK_STALE))
+		return;
+	if (was_moved(core, (pid_t)tid))
+		core_task_moved(core, (pid_t)tid, (pid_t)(task->tgid & ~TASK_STALE), task->cset,
+				CSET_INITIAL);
+	else
 		core_task_died(core, (pid_t)tid, task->cset);
 }
 
@@ -316,6 +360,7 @@ void core_events_lost(struct core *core)
 void core_rebuild_begin(struct core *core)
 {
 	core->in_rebuild = true;
+	core->walked = true;
 	core->stats.rebuilds++;
 	for_each_listed(core, mark_stale);
 }
@@ -332,11 +377,12 @@ void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 		core->in_rebuild = true;
 		return;
 	}
-	if (task && (task->tgid & ~TASK_STALE) != (uint32_t)tgid)
+	if (task && ((task->tgid & ~TASK_STALE) != (uint32_t)tgid ||
+		     (task->cset != id && !was_moved(core, tid))))
 		core_task_died(core, tid, task->cset);
 	task = core_task(core, tid);
 	place(core, tid, tgid, cset);
-	if (!task)
+	if (!task && !was_moved(core, tid))
 		tell_fork(core, tid, tgid);
 }
 
@@ -344,6 +390,8 @@ void core_rebuild_end(struct core *core)
 {
 	for_each_listed(core, reap_stale);
 	core->in_rebuild = false;
+	core->walked = false;
+	core->n_moved = 0;
 }
 
 /* ---- listing ---------------------------------------------------------------------------------- */

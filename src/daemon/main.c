@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -342,6 +343,24 @@ static int run(struct daemon *d)
 	return 0;
 }
 
+/*
+ * Our starter may have ignored signals, and an agent would inherit that. The C library keeps two to
+ * itself and resets neither: so not through it.
+ */
+static void default_signals(void)
+{
+	for (int sig = 1; sig < _NSIG; sig++) {
+		struct {
+			void *handler;
+			unsigned long flags;
+			void *restorer;
+			unsigned long mask;
+		} action = {0};
+
+		syscall(SYS_rt_sigaction, sig, &action, NULL, sizeof(unsigned long));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -374,6 +393,7 @@ int main(int argc, char **argv)
 	 * open ourselves is close-on-exec without exception.
 	 */
 	close_range(3, ~0u, 0);
+	default_signals();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	d.started_ns = daemon_core_ops.now(&d);
