@@ -177,6 +177,21 @@ struct cgroup_subsys {
 	void (*post_clone)(struct cgroup_subsys *ss, struct cgroup *cgrp);
 	/* bind: the subsystem now belongs to the hierarchy of ROOT (the default one: unmounted). */
 	void (*bind)(struct cgroup_subsys *ss, struct cgroup *root);
+	/* empty: the last task has left CGRP. Not the place to move tasks or change the tree. */
+	void (*empty)(struct cgroup_subsys *ss, struct cgroup *cgrp);
+
+	/*
+	 * Told while asked for with cgroup_watch(), soon after the fact and before anything else is
+	 * answered: look at what is true now. TASK is NULL when it is not known who it was.
+	 *
+	 * affinity: TASK has been given a CPU affinity, or was born with one that is in question;
+	 * WHY and MAKER below, and task_affinity_begin().
+	 * namespaces: TASK has entered new namespaces, or (ORIGIN is another tid) was made by one
+	 * that did, ORIGIN in the end, after it did and before this could be told of it.
+	 */
+	void (*affinity)(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why,
+			 pid_t maker);
+	void (*namespaces)(struct cgroup_subsys *ss, const struct cgroup_task *task, pid_t origin);
 
 	/* Filled in by the core. */
 	unsigned int id;
@@ -210,6 +225,8 @@ struct cgroup_subsys_state *task_css(const struct cgroup_task *task,
 struct cgroup *cgroup_parent(const struct cgroup *cgrp); /* NULL for the root */
 struct cgroup *cgroup_first_child(const struct cgroup *cgrp);
 struct cgroup *cgroup_next_sibling(const struct cgroup *cgrp);
+/* Does it belong to the hierarchy of a mount, not to the default one? */
+bool cgroup_is_mounted(const struct cgroup *cgrp);
 /* Is CGRP the same as ANCESTOR or below it? */
 bool cgroup_is_descendant(const struct cgroup *cgrp, const struct cgroup *ancestor);
 /* The path from the hierarchy's root ("/" for it) into BUF; its length, or -ENAMETOOLONG. */
@@ -235,6 +252,13 @@ void cgroup_iter_end(struct cgroup_iter *it);
  * move may answer.
  */
 int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss);
+/* The same with the child `node_NR`, for a task that belongs with NR: one that is there is entered. */
+int cgroup_clone_of(const struct cgroup_task *task, struct cgroup_subsys *ss, pid_t nr);
+/*
+ * Move every task of FROM into TO, of the same hierarchy, whatever their owners. All subsystems are
+ * asked as for any move; the first error that is not a task's having gone ends it.
+ */
+int cgroup_transfer_tasks(struct cgroup *to, struct cgroup *from);
 
 /*
  * The CPU time of N tasks, in one question to the kernel where it can be. -ENOTSUP: the tracker
@@ -268,6 +292,67 @@ void css_set_each_cgroup(struct cgroup_subsys *ss, uint32_t id,
 			 void *arg);
 /* Is CGRP marked: has lost a task or a child since notify_on_release was last written? */
 bool cgroup_is_releasable(struct cgroup *cgrp);
+
+/* ---- the world --------------------------------------------------------------------------------- */
+
+/*
+ * Which of affinity() and namespaces() SS wants to be called: from the return on, for everything
+ * that happens. While anybody wants one, every system call of the machine costs a little more, so
+ * ask only as long as there is a use for it. -ENOTSUP: the tracker cannot tell; or why the kernel
+ * refuses. SS then has what it had before.
+ */
+#define CGROUP_WATCH_AFFINITY 1u
+#define CGROUP_WATCH_NAMESPACES 2u
+int cgroup_watch(struct cgroup_subsys *ss, unsigned int events);
+
+/* Why affinity() is called. */
+enum cgroup_affinity_why {
+	/* By itself; or by another task: what it has made meanwhile may have got it untold. */
+	CGROUP_AFFINITY_GIVEN,
+	CGROUP_AFFINITY_GIVEN_BY_OTHER,
+	/* Made by MAKER, which was in question: what the tracker knew of MAKER goes for TASK. */
+	CGROUP_AFFINITY_BORN_IN_QUESTION,
+	/* MAKER was given another affinity while it was making TASK, which has got the old one. */
+	CGROUP_AFFINITY_BORN_UNLIKE,
+};
+
+/*
+ * Giving a task another CPU affinity than it asked for, and leaving no child of its with the old
+ * one; all while affinities are watched.
+ *
+ * begin: what the tracker knows of TASK. Then set its affinity, then end: `asked` (if has_asked) is
+ * what it is taken to have asked for, for begin to tell again, also of the tasks it makes; TASK is
+ * in question no more. -EAGAIN from end: it has been given another affinity since begin, and
+ * affinity() is going to be called for it.
+ * mark: TASK is in question until the next end, so affinity() is called for every task it makes;
+ * ASKED, if not NULL, goes for its has_asked and `asked`.
+ * All: -ESRCH, -ENOMEM, -ENOTSUP.
+ */
+#define TASK_AFFINITY_CPUS 2048
+struct task_affinity {
+	uint64_t now[TASK_AFFINITY_CPUS / 64]; /* where it may run */
+	uint64_t asked[TASK_AFFINITY_CPUS / 64];
+	uint64_t user[TASK_AFFINITY_CPUS / 64]; /* last given with sched_setaffinity(2) */
+	bool has_asked, has_user;
+	bool in_question;
+	uint64_t token; /* the tracker's */
+};
+int task_affinity_begin(struct cgroup_subsys *ss, const struct cgroup_task *task,
+			struct task_affinity *aff);
+int task_affinity_end(struct cgroup_subsys *ss, const struct cgroup_task *task,
+		      const struct task_affinity *aff);
+int task_affinity_mark(struct cgroup_subsys *ss, const struct cgroup_task *task,
+		       const struct task_affinity *asked);
+
+/*
+ * Call FN from the loop whenever the file descriptor FD is readable (a timerfd, a socket); FN NULL:
+ * no more, before FD is closed. FD stays the caller's. -EEXIST, -ENOENT, -ENOTSUP, -ENOMEM.
+ */
+int cgroup_watch_fd(struct cgroup_subsys *ss, int fd, void (*fn)(struct cgroup_subsys *ss, int fd));
+
+/* A line for the daemon's log; PRIORITY as of syslog.h. */
+void cgroup_log(struct cgroup_subsys *ss, int priority, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /*
  * A plug-in defines exactly one of these, with the macro. The daemon refuses another ABI number.

@@ -159,7 +159,7 @@ static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred 
 	return may_move(cred, info) ? 0 : -EACCES;
 }
 
-int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
 {
 	struct cgroup_task task;
 	struct core_task_info info;
@@ -191,6 +191,20 @@ int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cre
 		cancel(cgrp, &task, CORE_MAX_SUBSYS);
 	else
 		attached(cgrp, old, &task);
+	return err;
+}
+
+int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+{
+	struct core *core;
+	int err;
+
+	if (cgrp->flags & CGRP_DEAD)
+		return -ENODEV;
+	core = cgrp->h->core;
+	core_enter(core);
+	err = attach_task(cgrp, tid, cred);
+	core_leave(core);
 	return err;
 }
 
@@ -326,7 +340,7 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 	}
 }
 
-int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+static int attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
 {
 	struct granted_list list = {0}, stay = {0};
 	struct core_task_info info;
@@ -362,13 +376,27 @@ int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *
 	return err;
 }
 
+int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+{
+	struct core *core;
+	int err;
+
+	if (cgrp->flags & CGRP_DEAD)
+		return -ENODEV;
+	core = cgrp->h->core;
+	core_enter(core);
+	err = attach_process(cgrp, tid, cred);
+	core_leave(core);
+	return err;
+}
+
 int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct cgroup **cgrp)
 {
 	struct core_task_info info;
 	struct cset *cset;
 	int err;
 
-	core_replay(core);
+	core_settle(core);
 	err = look_at(core, tid, &info);
 	if (err)
 		return err;
@@ -390,29 +418,80 @@ struct cgroup_subsys_state *task_css(const struct cgroup_task *task, const struc
 	return css_of(task_cgroup(task, ss), ss);
 }
 
-int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss)
+/* A child of PARENT that is fit to be entered. */
+static int make_clone(struct cgroup *parent, const char *name, struct cgroup **child)
 {
-	const struct core_cred root = {.tid = task->tid};
-	struct hierarchy *h = ss->core->subsys_h[ss->id];
-	struct cgroup *parent, *child;
-	struct cgroup_subsys *other;
-	char name[32];
-	int err;
+	struct cgroup_subsys *ss;
+	int err = cgroup_mkdir(parent, name, 0755, 0, 0, child);
 
-	if (h == ss->core->dfl)
-		return 0;
-	core_replay(ss->core);
-	parent = task_cgroup(task, ss);
-	snprintf(name, sizeof(name), "node_%d", (int)task->tid);
-	err = cgroup_mkdir(parent, name, 0755, 0, 0, &child);
 	if (err)
 		return err;
 	/* With clone_children the mkdir has done it. */
-	for (int id = -1; (other = hierarchy_next_subsys(h, &id));)
-		if (!(child->flags & CGRP_CLONE_CHILDREN) && other->post_clone)
-			other->post_clone(other, child);
-	err = core_attach_task(child, task->tid, &root);
+	for (int id = -1; (ss = hierarchy_next_subsys(parent->h, &id));)
+		if (!((*child)->flags & CGRP_CLONE_CHILDREN) && ss->post_clone)
+			ss->post_clone(ss, *child);
+	return 0;
+}
+
+static int clone_into(const struct cgroup_task *task, struct cgroup_subsys *ss, pid_t nr,
+		      bool may_exist)
+{
+	const struct core_cred root = {.tid = task->tid};
+	struct cgroup *parent, *child;
+	bool made = true;
+	char name[32];
+	int err;
+
+	if (ss->core->subsys_h[ss->id] == ss->core->dfl)
+		return 0;
+	core_replay(ss->core);
+	parent = task_cgroup(task, ss);
+	snprintf(name, sizeof(name), "node_%d", (int)nr);
+	err = make_clone(parent, name, &child);
+	if (err == -EEXIST && may_exist) {
+		child = cgroup_lookup(parent, name, strlen(name));
+		made = false;
+		err = child ? 0 : err;
+	}
 	if (err)
+		return err;
+	err = core_attach_task(child, task->tid, &root);
+	if (err && made)
 		cgroup_rmdir(child);
+	return err;
+}
+
+int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss)
+{
+	return clone_into(task, ss, task->tid, false);
+}
+
+int cgroup_clone_of(const struct cgroup_task *task, struct cgroup_subsys *ss, pid_t nr)
+{
+	return clone_into(task, ss, nr, true);
+}
+
+int cgroup_transfer_tasks(struct cgroup *to, struct cgroup *from)
+{
+	const struct core_cred root = {0};
+	struct cgroup_iter it;
+	size_t n = 1;
+	int err = 0;
+
+	/* A task that forks may have left a child in FROM just before it was moved. */
+	while (!err && n) {
+		const struct cgroup_task *task;
+
+		err = cgroup_iter_start(from, &it);
+		if (err)
+			return err;
+		n = it.n;
+		while (!err && (task = cgroup_iter_next(&it))) {
+			err = core_attach_task(to, task->tid, &root);
+			if (err == -ESRCH)
+				err = 0;
+		}
+		cgroup_iter_end(&it);
+	}
 	return err;
 }

@@ -356,15 +356,13 @@ static int create_states(struct cgroup *cgrp)
 	return 0;
 }
 
-int cgroup_mkdir(struct cgroup *parent, const char *name, mode_t mode, uid_t uid, gid_t gid,
-		 struct cgroup **res)
+static int make(struct cgroup *parent, const char *name, mode_t mode, uid_t uid, gid_t gid,
+		struct cgroup **res)
 {
 	struct hierarchy *h = parent->h;
 	struct cgroup *cgrp;
 	int err = check_name(name);
 
-	if (parent->flags & CGRP_DEAD)
-		return -ENOENT;
 	if (err)
 		return err;
 	if (name_taken(parent, name))
@@ -392,6 +390,21 @@ int cgroup_mkdir(struct cgroup *parent, const char *name, mode_t mode, uid_t uid
 	return 0;
 }
 
+int cgroup_mkdir(struct cgroup *parent, const char *name, mode_t mode, uid_t uid, gid_t gid,
+		 struct cgroup **res)
+{
+	struct core *core;
+	int err;
+
+	if (parent->flags & CGRP_DEAD)
+		return -ENOENT;
+	core = parent->h->core;
+	core_enter(core);
+	err = make(parent, name, mode, uid, gid, res);
+	core_leave(core);
+	return err;
+}
+
 static int pre_destroy(struct cgroup *cgrp)
 {
 	struct cgroup_subsys *ss;
@@ -405,13 +418,11 @@ static int pre_destroy(struct cgroup *cgrp)
 	return 0;
 }
 
-int cgroup_rmdir(struct cgroup *cgrp)
+static int remove_cgroup(struct cgroup *cgrp)
 {
 	struct cgroup *parent = cgrp->parent;
 	int err;
 
-	if (cgrp->flags & CGRP_DEAD)
-		return -ENOENT;
 	if (!parent)
 		return -EBUSY;
 	core_settle(cgrp->h->core);
@@ -439,6 +450,20 @@ int cgroup_rmdir(struct cgroup *cgrp)
 	if (!cgrp->holds)
 		cgroup_free(cgrp);
 	return 0;
+}
+
+int cgroup_rmdir(struct cgroup *cgrp)
+{
+	struct core *core;
+	int err;
+
+	if (cgrp->flags & CGRP_DEAD)
+		return -ENOENT;
+	core = cgrp->h->core;
+	core_enter(core);
+	err = remove_cgroup(cgrp);
+	core_leave(core);
+	return err;
 }
 
 int cgroup_rename(struct cgroup *cgrp, const char *name)

@@ -59,6 +59,7 @@ struct core *core_new(const struct core_ops *ops, void *arg, uint32_t max_csets)
 	TAILQ_INIT(&core->hierarchies);
 	TAILQ_INIT(&core->emptied);
 	LIST_INIT(&core->lost);
+	LIST_INIT(&core->watched_fds);
 	if (csets_init(core) || core_add_cftypes(core, NULL, core_base_cftypes))
 		goto fail;
 	core->dfl = hierarchy_new(core);
@@ -108,6 +109,7 @@ void core_free(struct core *core)
 		free_tree(core->dfl->root);
 		hierarchy_free(core->dfl);
 	}
+	services_exit(core);
 	tasks_exit(core);
 	csets_exit(core);
 	free(core->by_serial);

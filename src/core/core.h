@@ -109,6 +109,15 @@ struct core_ops {
 	void (*release_ready)(void *arg, struct hierarchy *h);
 	/* A subsystem with fork or exit callbacks is (not) there: want the log at once. */
 	void (*want_events)(void *arg, bool fork, bool exit);
+	/* See subsys.h; each MAY BE NULL: -ENOTSUP. EVENTS: what all subsystems want together. */
+	int (*watch)(void *arg, unsigned int events);
+	int (*affinity_begin)(void *arg, pid_t tid, struct task_affinity *aff);
+	int (*affinity_end)(void *arg, pid_t tid, const struct task_affinity *aff);
+	int (*affinity_mark)(void *arg, pid_t tid, const struct task_affinity *asked);
+	/* The change of namespaces that core_namespaces_changed() told of is dealt with. */
+	void (*namespaces_done)(void *arg, pid_t tid, uint64_t token);
+	/* Call FN from the loop while FD is readable; FN NULL: no more. */
+	int (*watch_fd)(void *arg, int fd, void (*fn)(void *fn_arg, int fd), void *fn_arg);
 	/*
 	 * The tree changed: CGRP was made, or is about to go (its name still valid), or its set of
 	 * files changed. So that mounts other than the one that asked forget what they cached.
@@ -152,7 +161,17 @@ void core_rebuild_begin(struct core *core);
 void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t cset);
 void core_rebuild_end(struct core *core);
 
-/* Replay, then free what became empty and queue the releases that fell due. */
+/*
+ * Told from ops->replay too, and passed on to the subsystems after it (by core_settle()). TID 0:
+ * somebody unknown. TOKEN goes back with ops->namespaces_done.
+ */
+void core_affinity_changed(struct core *core, pid_t tid, enum cgroup_affinity_why why, pid_t maker);
+void core_namespaces_changed(struct core *core, pid_t tid, pid_t origin, uint64_t token);
+
+/*
+ * Replay, then free what became empty and queue the releases that fell due; then, unless called
+ * from within a subsystem, what was told for the subsystems to act on.
+ */
 void core_settle(struct core *core);
 
 /* ---- hierarchies -------------------------------------------------------------------------- */

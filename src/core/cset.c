@@ -216,6 +216,18 @@ struct cset *cset_with(struct core *core, const struct cset *old, struct cgroup 
 	return cset;
 }
 
+/* The last css_set of a cgroup has gone, and so has its last task. */
+static void tell_empty(struct cgroup *cgrp)
+{
+	struct cgroup_subsys *ss;
+
+	if (!LIST_EMPTY(&cgrp->csets))
+		return;
+	for (int id = -1; (ss = hierarchy_next_subsys(cgrp->h, &id));)
+		if (ss->empty)
+			ss->empty(ss, cgrp);
+}
+
 static void cset_free(struct core *core, struct cset *cset)
 {
 	if (cset->emptied)
@@ -227,8 +239,10 @@ static void cset_free(struct core *core, struct cset *cset)
 	id_put(core, cset->id);
 	for (uint32_t i = 0; i < cset->n_links; i++)
 		LIST_REMOVE(&cset->links[i], on_cgroup);
-	for (uint32_t i = 0; i < cset->n_links; i++)
+	for (uint32_t i = 0; i < cset->n_links; i++) {
+		tell_empty(cset->links[i].cgrp);
 		release_check(cset->links[i].cgrp);
+	}
 	free(cset);
 }
 
@@ -320,6 +334,8 @@ void core_settle(struct core *core)
 	core_take_puts(core);
 	if (!TAILQ_EMPTY(&core->emptied))
 		settle_emptied(core);
+	if (!core->busy && (core->n_deferred || core->lost_affinity || core->lost_namespaces))
+		core_run_deferred(core);
 }
 
 /* ---- what subsystems and views may see ------------------------------------------------------- */

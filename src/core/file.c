@@ -257,17 +257,13 @@ static bool alive(const struct open_file *of)
 	return !(of->f.cgrp->flags & CGRP_DEAD) && has_file(of->f.cgrp, of->f.cft, of->ss);
 }
 
-int core_file_open(struct cgroup *cgrp, const struct cftype *cft, int flags,
-		   const struct core_cred *cred, struct cgroup_file **file)
+static int open_file(struct cgroup *cgrp, const struct cftype *cft, int flags,
+		     const struct core_cred *cred, struct cgroup_file **file)
 {
-	struct open_file *of;
-	struct core *core;
+	struct core *core = cgrp->h->core;
+	struct open_file *of = calloc(1, sizeof(*of));
 	int err;
 
-	if (cgrp->flags & CGRP_DEAD)
-		return -ENODEV;
-	core = cgrp->h->core;
-	of = calloc(1, sizeof(*of));
 	if (!of)
 		return -ENOMEM;
 	of->core = core;
@@ -289,12 +285,30 @@ int core_file_open(struct cgroup *cgrp, const struct cftype *cft, int flags,
 	return 0;
 }
 
+int core_file_open(struct cgroup *cgrp, const struct cftype *cft, int flags,
+		   const struct core_cred *cred, struct cgroup_file **file)
+{
+	struct core *core;
+	int err;
+
+	if (cgrp->flags & CGRP_DEAD)
+		return -ENODEV;
+	core = cgrp->h->core;
+	core_enter(core);
+	err = open_file(cgrp, cft, flags, cred, file);
+	core_leave(core);
+	return err;
+}
+
 void core_file_release(struct cgroup_file *file)
 {
 	struct open_file *of = (struct open_file *)file;
 
-	if (file->cft->release)
+	if (file->cft->release) {
+		core_enter(of->core);
 		file->cft->release(file);
+		core_leave(of->core);
+	}
 	cgroup_unhold(file->cgrp);
 	free(of->text);
 	free(of);
@@ -332,8 +346,8 @@ static int make_text(struct open_file *of)
 	return 0;
 }
 
-ssize_t core_file_read(struct cgroup_file *file, char *buf, size_t size, off_t off,
-		       const struct core_cred *cred)
+static ssize_t read_file(struct cgroup_file *file, char *buf, size_t size, off_t off,
+			 const struct core_cred *cred)
 {
 	struct open_file *of = (struct open_file *)file;
 	const struct cftype *cft = file->cft;
@@ -362,6 +376,18 @@ ssize_t core_file_read(struct cgroup_file *file, char *buf, size_t size, off_t o
 	return (ssize_t)size;
 }
 
+ssize_t core_file_read(struct cgroup_file *file, char *buf, size_t size, off_t off,
+		       const struct core_cred *cred)
+{
+	struct core *core = ((struct open_file *)file)->core;
+	ssize_t n;
+
+	core_enter(core);
+	n = read_file(file, buf, size, off, cred);
+	core_leave(core);
+	return n;
+}
+
 static int write_string(struct cgroup_file *file, const char *buf, size_t size)
 {
 	static const char space[] = " \t\n\v\f\r";
@@ -379,8 +405,8 @@ static int write_string(struct cgroup_file *file, const char *buf, size_t size)
 	return file->cft->write_string(file, text + skip);
 }
 
-ssize_t core_file_write(struct cgroup_file *file, const char *buf, size_t size, off_t off,
-			const struct core_cred *cred)
+static ssize_t write_file(struct cgroup_file *file, const char *buf, size_t size, off_t off,
+			  const struct core_cred *cred)
 {
 	struct open_file *of = (struct open_file *)file;
 	const struct cftype *cft = file->cft;
@@ -411,4 +437,16 @@ ssize_t core_file_write(struct cgroup_file *file, const char *buf, size_t size, 
 		err = -EINVAL;
 	}
 	return err ? err : (ssize_t)size;
+}
+
+ssize_t core_file_write(struct cgroup_file *file, const char *buf, size_t size, off_t off,
+			const struct core_cred *cred)
+{
+	struct core *core = ((struct open_file *)file)->core;
+	ssize_t n;
+
+	core_enter(core);
+	n = write_file(file, buf, size, off, cred);
+	core_leave(core);
+	return n;
 }

@@ -159,6 +159,22 @@ struct cgroup_seq {
 	int err;
 };
 
+/* What a replay told that subsystems act on, and may only after it. */
+struct deferred {
+	bool namespaces; /* else an affinity */
+	enum cgroup_affinity_why why;
+	pid_t tid, origin; /* or maker */
+	uint64_t token;
+};
+
+/* A file descriptor a subsystem listens to. */
+struct watched_fd {
+	LIST_ENTRY(watched_fd) link;
+	struct cgroup_subsys *ss;
+	int fd;
+	void (*fn)(struct cgroup_subsys *ss, int fd);
+};
+
 struct core {
 	const struct core_ops *ops;
 	void *arg;
@@ -195,6 +211,13 @@ struct core {
 	struct task_page *spare_page;
 	uint64_t n_tasks;
 
+	struct deferred *deferred;
+	size_t n_deferred, cap_deferred;
+	bool lost_affinity, lost_namespaces; /* there was no memory to note it */
+	unsigned int busy; /* a subsystem is at work, or something is half done: nothing deferred */
+	unsigned int watch[CORE_MAX_SUBSYS]; /* CGROUP_WATCH_*, by subsystem */
+	LIST_HEAD(, watched_fd) watched_fds;
+
 	struct cgroup_subsys_state *puts; /* atomic */
 	bool in_replay, in_rebuild;
 	bool walked;  /* in a rebuild: the truth is being, or has been, laid over the lists */
@@ -212,6 +235,15 @@ uint64_t core_now(struct core *core);
 void core_tree_changed(struct cgroup *cgrp);
 /* The bound subsystems of H, ascending: for (id = -1; (ss = hierarchy_next_subsys(h, &id));) */
 struct cgroup_subsys *hierarchy_next_subsys(const struct hierarchy *h, int *id);
+
+/* deferred.c */
+/* Around whatever calls subsystems: settles at the outside, defers in between. */
+void core_enter(struct core *core);
+void core_leave(struct core *core);
+void core_run_deferred(struct core *core);
+
+/* services.c */
+void services_exit(struct core *core);
 
 /* cgroup.c */
 struct cgroup *cgroup_alloc(struct hierarchy *h, struct cgroup *parent, const char *name,
