@@ -7,7 +7,6 @@
  * a slot and not yet filled it.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +20,14 @@
 #include <bpf/libbpf.h>
 
 #include <tracker/bpf_shared.h>
+#include <tracker/bpf_watch.h>
+#include <tracker/ring.h>
 #include <tracker/tracker.h>
 
 #include "bpf_tracker.skel.h"
 
 #define DEFAULT_RING_BYTES (4u << 20)
-#define SPINS_BEFORE_YIELD 1000
-
 #define CPUTIMES_SIZE page_align(TRACKER_MAX_CPUTIMES * sizeof(struct cputime_entry))
-
-#define RECORD_HEADER 8
-#define RECORD_BUSY (1u << 31)
-#define RECORD_DISCARDED (1u << 30)
-
-struct ring {
-	int fd;
-	size_t size;
-	unsigned long *consumer; /* ours to write */
-	const unsigned long *producer;
-	const uint8_t *data; /* mapped twice in a row: a record never wraps */
-};
 
 struct tracker {
 	struct bpf_tracker *skel;
@@ -55,6 +42,7 @@ struct tracker {
 	struct cputime_entry *cputimes;
 	int move_fd, info_fd, threads_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
+	struct watch *watch; /* NULL until somebody wants to know */
 };
 
 static void bpf_reap(struct tracker *t);
@@ -66,48 +54,7 @@ static size_t page_align(size_t size)
 	return (size + page - 1) / page * page;
 }
 
-/* ---- the rings -------------------------------------------------------------------------------- */
-
-static int ring_map(struct ring *ring, int fd, size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *ro;
-
-	ring->fd = fd;
-	ring->size = size;
-	ring->consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (ring->consumer == MAP_FAILED) {
-		ring->consumer = NULL;
-		return -errno;
-	}
-	ro = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, (off_t)page);
-	if (ro == MAP_FAILED)
-		return -errno;
-	ring->producer = (const unsigned long *)ro;
-	ring->data = ro + page;
-	return 0;
-}
-
-static void ring_unmap(struct ring *ring)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	if (ring->consumer)
-		munmap(ring->consumer, page);
-	if (ring->producer)
-		munmap((void *)ring->producer, page + 2 * ring->size);
-}
-
-static unsigned long ring_end(const struct ring *ring)
-{
-	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-}
-
-/* The bell says nothing but that it was rung. */
-static void ring_silence(struct ring *ring)
-{
-	__atomic_store_n(ring->consumer, ring_end(ring), __ATOMIC_RELEASE);
-}
+/* ---- the log ----------------------------------------------------------------------------------- */
 
 static void fold(struct core *core, const struct event *e)
 {
@@ -140,38 +87,20 @@ static void tell_cputime(struct core *core, const struct cputime_entry *e)
 	core_task_cputime(core, (pid_t)e->tid, e->key, &time, e->final);
 }
 
-/* A slot still being filled: its writer is between two instructions, or was preempted there. */
-static uint32_t wait_for_record(const uint32_t *header)
+static void take_record(void *arg, const void *record, uint32_t size)
 {
-	uint32_t len;
+	struct tracker *t = arg;
 
-	for (unsigned int i = 0;; i++) {
-		len = __atomic_load_n(header, __ATOMIC_ACQUIRE);
-		if (!(len & RECORD_BUSY))
-			return len;
-		if (i >= SPINS_BEFORE_YIELD)
-			sched_yield();
-	}
+	if (size == sizeof(struct cputime_entry))
+		tell_cputime(t->core, record);
+	else
+		fold(t->core, record);
 }
 
 /* Folds the log up to END. */
 static void consume(struct tracker *t, unsigned long end)
 {
-	struct ring *log = &t->log;
-	unsigned long at = *log->consumer;
-
-	while (at < end) {
-		const uint32_t *header = (const uint32_t *)(log->data + (at & (log->size - 1)));
-		uint32_t len = wait_for_record(header);
-		uint32_t size = len & ~(RECORD_BUSY | RECORD_DISCARDED);
-
-		if (!(len & RECORD_DISCARDED))
-			fold(t->core,
-			     (const struct event *)((const uint8_t *)header + RECORD_HEADER));
-		at += (size + RECORD_HEADER + 7) & ~7ul;
-		/* At once: a small log needs its room back. */
-		__atomic_store_n(log->consumer, at, __ATOMIC_RELEASE);
-	}
+	ring_consume(&t->log, end, take_record, t);
 }
 
 /* ---- walks ------------------------------------------------------------------------------------ */
@@ -278,6 +207,8 @@ static void bpf_replay(struct tracker *t)
 	ring_silence(&t->bell);
 	__atomic_store_n(&t->skel->bss->wake_pending, 0, __ATOMIC_SEQ_CST);
 	end = ring_end(&t->log);
+	if (t->watch)
+		watch_drain(t->watch, t->core);
 	/*
 	 * After it: an event that would make no sense without a lost one was logged after `lost`
 	 * was set, so the part of the log that may hold it is not folded as if all were well.
@@ -299,8 +230,9 @@ static void bpf_replay(struct tracker *t)
 static bool bpf_may_sleep(struct tracker *t)
 {
 	__atomic_store_n(&t->skel->bss->wake_pending, 0, __ATOMIC_SEQ_CST);
-	return ring_end(&t->log) == *t->log.consumer && ring_end(&t->bell) == *t->bell.consumer &&
-	       !__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST);
+	return ring_is_empty(&t->log) && ring_is_empty(&t->bell) &&
+	       !__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST) &&
+	       !(t->watch && watch_has_more(t->watch));
 }
 
 /* ---- asking ----------------------------------------------------------------------------------- */
@@ -425,6 +357,50 @@ static void bpf_reap(struct tracker *t)
 static void bpf_want_cputime(struct tracker *t, bool want)
 {
 	t->skel->bss->want_cputime = want;
+}
+
+/* ---- watching --------------------------------------------------------------------------------- */
+
+static int bpf_watch_events(struct tracker *t, unsigned int events)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int err;
+
+	if (!t->watch) {
+		if (!events)
+			return 0;
+		err = watch_new(bpf_map__fd(t->skel->maps.ucg_places), &t->watch);
+		if (err)
+			return err;
+		if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, watch_fd(t->watch), &ev)) {
+			err = -errno;
+			watch_free(t->watch);
+			t->watch = NULL;
+			return err;
+		}
+	}
+	return watch_want(t->watch, events);
+}
+
+static int bpf_affinity_begin(struct tracker *t, pid_t tid, struct task_affinity *aff)
+{
+	return t->watch ? watch_affinity_begin(t->watch, tid, aff) : -ENOTSUP;
+}
+
+static int bpf_affinity_end(struct tracker *t, pid_t tid, const struct task_affinity *aff)
+{
+	return t->watch ? watch_affinity_end(t->watch, tid, aff) : -ENOTSUP;
+}
+
+static int bpf_affinity_mark(struct tracker *t, pid_t tid, const struct task_affinity *asked)
+{
+	return t->watch ? watch_affinity_mark(t->watch, tid, asked) : -ENOTSUP;
+}
+
+static void bpf_namespaces_done(struct tracker *t, pid_t tid, uint64_t token)
+{
+	if (t->watch)
+		watch_namespaces_done(t->watch, tid, token);
 }
 
 static void bpf_stats(struct tracker *t, struct tracker_stats *stats)
@@ -556,6 +532,7 @@ static void bpf_stop(struct tracker *t)
 {
 	if (!t)
 		return;
+	watch_free(t->watch);
 	if (t->epoll_fd >= 0)
 		close(t->epoll_fd);
 	if (t->places)
@@ -656,5 +633,10 @@ const struct tracker_ops bpf_tracker = {
 	.cputimes = bpf_cputimes,
 	.reap = bpf_reap,
 	.want_cputime = bpf_want_cputime,
+	.watch = bpf_watch_events,
+	.affinity_begin = bpf_affinity_begin,
+	.affinity_end = bpf_affinity_end,
+	.affinity_mark = bpf_affinity_mark,
+	.namespaces_done = bpf_namespaces_done,
 	.stats = bpf_stats,
 };

@@ -60,6 +60,11 @@ struct tracker_ops {
 			struct cgroup_cputime *times);
 	void (*reap)(struct tracker *t);
 	void (*want_cputime)(struct tracker *t, bool want);
+	int (*watch)(struct tracker *t, unsigned int events);
+	int (*affinity_begin)(struct tracker *t, pid_t tid, struct task_affinity *aff);
+	int (*affinity_end)(struct tracker *t, pid_t tid, const struct task_affinity *aff);
+	int (*affinity_mark)(struct tracker *t, pid_t tid, const struct task_affinity *asked);
+	void (*namespaces_done)(struct tracker *t, pid_t tid, uint64_t token);
 	void (*stats)(struct tracker *t, struct tracker_stats *stats);
 	/*
 	 * Numbers of other pid namespaces. to_ns: the number TID has for READER, 0 when it has none.
