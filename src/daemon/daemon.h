@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -73,6 +74,8 @@ struct daemon {
 	void *plugins[MAX_PLUGINS]; /* of dlopen */
 	unsigned int n_plugins;
 
+	LIST_HEAD(, listening) listening; /* of fds.c */
+
 	struct sweep sweep;
 	struct control *control;
 	struct agents *agents;
@@ -112,6 +115,11 @@ void background_stopping(struct daemon *d);
 
 /* What the core asks of the world; its argument is the struct daemon. */
 extern const struct core_ops daemon_core_ops;
+
+/* ---- fds.c ------------------------------------------------------------------------------------ */
+
+/* As core_ops.watch_fd. */
+int fds_watch(struct daemon *d, int fd, void (*fn)(void *arg, int fd), void *arg);
 
 /* ---- plugin.c --------------------------------------------------------------------------------- */
 

@@ -139,6 +139,55 @@ static void op_want_tick(void *arg, struct cgroup_subsys *ss, bool want)
 		uv_timer_stop(timer);
 }
 
+static int op_watch(void *arg, unsigned int events)
+{
+	struct daemon *d = arg;
+
+	if (!d->tracker_ops->watch)
+		return events ? -ENOTSUP : 0;
+	return d->tracker_ops->watch(d->tracker, events);
+}
+
+static int op_affinity_begin(void *arg, pid_t tid, struct task_affinity *aff)
+{
+	struct daemon *d = arg;
+
+	if (!d->tracker_ops->affinity_begin)
+		return -ENOTSUP;
+	return d->tracker_ops->affinity_begin(d->tracker, tid, aff);
+}
+
+static int op_affinity_end(void *arg, pid_t tid, const struct task_affinity *aff)
+{
+	struct daemon *d = arg;
+
+	if (!d->tracker_ops->affinity_end)
+		return -ENOTSUP;
+	return d->tracker_ops->affinity_end(d->tracker, tid, aff);
+}
+
+static int op_affinity_mark(void *arg, pid_t tid, const struct task_affinity *asked)
+{
+	struct daemon *d = arg;
+
+	if (!d->tracker_ops->affinity_mark)
+		return -ENOTSUP;
+	return d->tracker_ops->affinity_mark(d->tracker, tid, asked);
+}
+
+static void op_namespaces_done(void *arg, pid_t tid, uint64_t token)
+{
+	struct daemon *d = arg;
+
+	if (d->tracker_ops->namespaces_done)
+		d->tracker_ops->namespaces_done(d->tracker, tid, token);
+}
+
+static int op_watch_fd(void *arg, int fd, void (*fn)(void *fn_arg, int fd), void *fn_arg)
+{
+	return fds_watch(arg, fd, fn, fn_arg);
+}
+
 static void op_tree_changed(void *arg, struct cgroup *cgrp)
 {
 	struct daemon *d = arg;
@@ -167,6 +216,12 @@ const struct core_ops daemon_core_ops = {
 	.reap = op_reap,
 	.want_cputime = op_want_cputime,
 	.want_tick = op_want_tick,
+	.watch = op_watch,
+	.affinity_begin = op_affinity_begin,
+	.affinity_end = op_affinity_end,
+	.affinity_mark = op_affinity_mark,
+	.namespaces_done = op_namespaces_done,
+	.watch_fd = op_watch_fd,
 	.tree_changed = op_tree_changed,
 	.log = op_log,
 };

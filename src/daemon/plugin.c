@@ -13,7 +13,9 @@
 
 static struct cgroup_subsys *const builtin[] = {
 	&cpuacct_subsys,
+	&cpuset_subsys,
 	&debug_subsys,
+	&ns_subsys,
 };
 
 static const char *why_not(int err)

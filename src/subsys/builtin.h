@@ -8,6 +8,8 @@
 #include <ucgroup/subsys.h>
 
 extern struct cgroup_subsys cpuacct_subsys; /* cpuacct.c */
+extern struct cgroup_subsys cpuset_subsys;  /* cpuset.c */
 extern struct cgroup_subsys debug_subsys;   /* debug.c */
+extern struct cgroup_subsys ns_subsys;	    /* ns.c */
 
 #endif

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cpuset_tasks.c - the members' CPU affinity.
+ *
+ * A member's affinity is what it has asked for, cut down to its cpuset's CPUs; or these, where
+ * nothing of it is left: as v1 does it. In a cpuset that leaves out no CPU, everyone has what he
+ * asked for, and cpuset keeps its hands off. What a member has asked for, for itself or through
+ * the task that made it, the tracker remembers, which also tells of those who ask anew.
+ *
+ * What may go wrong is a child that is made while its maker gets another affinity or is on its way
+ * into another cpuset. It is seen, because the maker is in question meanwhile, or because the child
+ * is unlike it (see the tracker's bpf_watch.bpf.c); and then looked at as it is.
+ *
+ * When a whole cpuset changes, its members are put right in passes until one finds none wrong. Then
+ * none is: who is not on that pass's listing was born after it was taken, of a maker that was right
+ * by then, and so either is right, too, or is unlike its maker, and that is told.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <subsys/cpuset.h>
+
+_Static_assert(sizeof(struct mask) == sizeof(((struct task_affinity *)0)->now),
+	       "a mask holds an affinity");
+
+#define LINGER_S 1
+#define MAX_PASSES 100
+
+/* What a task without a known wish is taken to have asked for. */
+enum adopt {
+	ADOPT_NOT,	 /* nothing in particular: what it has, it has from us */
+	ADOPT_ALL,	 /* what the kernel has as its last request: we never gave it any */
+	ADOPT_IF_UNLIKE, /* that, unless it is what we give */
+};
+
+/* ---- watching --------------------------------------------------------------------------------- */
+
+static void stop_watching(struct cpuset_ctx *ctx)
+{
+	cgroup_watch(ctx->ss, 0);
+	ctx->watching = false;
+}
+
+static void on_linger(struct cgroup_subsys *ss, int fd)
+{
+	struct cpuset_ctx *ctx = ss->private_data;
+	uint64_t expired;
+
+	if (read(fd, &expired, sizeof(expired)) < 0)
+		return;
+	if (!ctx->n_watched && ctx->watching)
+		stop_watching(ctx);
+}
+
+/* -errno: there is no timer. SECONDS 0: off. */
+static int set_linger(struct cpuset_ctx *ctx, time_t seconds)
+{
+	const struct itimerspec when = {.it_value.tv_sec = seconds};
+	int err;
+
+	if (ctx->linger_fd < 0) {
+		if (!seconds)
+			return 0;
+		ctx->linger_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (ctx->linger_fd < 0)
+			return -errno;
+		err = cgroup_watch_fd(ctx->ss, ctx->linger_fd, on_linger);
+		if (err) {
+			close(ctx->linger_fd);
+			ctx->linger_fd = -1;
+			return err;
+		}
+	}
+	return timerfd_settime(ctx->linger_fd, 0, &when, NULL) ? -errno : 0;
+}
+
+static void start_watching(struct cpuset_ctx *ctx)
+{
+	int err = cgroup_watch(ctx->ss, CGROUP_WATCH_AFFINITY);
+
+	ctx->watching = !err;
+	if (!err || ctx->watch_failed)
+		return;
+	ctx->watch_failed = true;
+	cgroup_log(ctx->ss, LOG_WARNING,
+		   "cpuset: changed affinities cannot be watched here (%s): a member that gives "
+		   "itself CPUs outside its cpuset keeps them until the cpuset or its CPUs change",
+		   strerror(-err));
+}
+
+/*
+ * Watching goes on for a while when there is nothing to watch any more: for the children of those
+ * who left last, and because the next will come soon, and turning it on takes long.
+ */
+static void update_watch(struct cpuset_ctx *ctx)
+{
+	if (ctx->n_watched) {
+		if (!ctx->watching)
+			start_watching(ctx);
+		set_linger(ctx, 0);
+	} else if (ctx->watching && set_linger(ctx, LINGER_S)) {
+		stop_watching(ctx);
+	}
+}
+
+void cpuset_recount(struct cpuset *cs)
+{
+	bool watched = cs->occupied && !cpuset_is_root(cs) && cpuset_restricts(cs);
+
+	if (watched == cs->watched)
+		return;
+	cs->watched = watched;
+	if (watched)
+		cs->ctx->n_watched++;
+	else
+		cs->ctx->n_watched--;
+	update_watch(cs->ctx);
+}
+
+void cpuset_tasks_exit(struct cpuset_ctx *ctx)
+{
+	if (ctx->watching)
+		stop_watching(ctx);
+	if (ctx->linger_fd < 0)
+		return;
+	cgroup_watch_fd(ctx->ss, ctx->linger_fd, NULL);
+	close(ctx->linger_fd);
+}
+
+/* ---- one task --------------------------------------------------------------------------------- */
+
+/* 1: only the affinity itself is known, and stands for the last request. */
+static int look_at(struct cpuset_ctx *ctx, const struct cgroup_task *task,
+		   struct task_affinity *aff)
+{
+	struct mask now;
+	int err = task_affinity_begin(ctx->ss, task, aff);
+
+	if (err != -ENOTSUP)
+		return err;
+	err = ctx->world->get_affinity(ctx->world->arg, task->tid, &now);
+	if (err)
+		return err;
+	memset(aff, 0, sizeof(*aff));
+	memcpy(aff->now, &now, sizeof(now));
+	aff->has_user = !mask_is_subset(&ctx->root->cpus, &now);
+	memcpy(aff->user, &now, sizeof(now));
+	return 1;
+}
+
+static bool is_everything(const struct cpuset_ctx *ctx, const struct mask *m)
+{
+	struct mask all;
+
+	mask_fill(&all, ctx->n_cpus);
+	return mask_is_subset(&all, m);
+}
+
+static void wish_of(const struct cpuset *cs, const struct task_affinity *aff, enum adopt adopt,
+		    struct mask *wish)
+{
+	struct mask all;
+	bool known = aff->has_asked;
+
+	mask_fill(&all, cs->ctx->n_cpus);
+	if (known) {
+		memcpy(wish, aff->asked, sizeof(*wish));
+	} else if (adopt != ADOPT_NOT && aff->has_user) {
+		memcpy(wish, aff->user, sizeof(*wish));
+		known = adopt == ADOPT_ALL || !mask_equal(wish, &cs->cpus);
+	}
+	if (!known || !mask_intersects(wish, &all))
+		*wish = all;
+}
+
+/* What a member of CS that wishes WISH gets. */
+static void cut_down(const struct cpuset *cs, const struct mask *wish, struct mask *res)
+{
+	*res = *wish;
+	if (cpuset_is_root(cs) || !cpuset_restricts(cs))
+		return;
+	mask_and(res, wish, &cs->cpus);
+	if (mask_is_empty(res))
+		*res = cs->cpus;
+}
+
+static void say_disobedient(struct cpuset *cs, pid_t tid, const struct mask *cpus, int err)
+{
+	char text[MASK_TEXT_SIZE], path[256];
+
+	if (cs->warned || err == -ESRCH)
+		return;
+	cs->warned = true;
+	if (cgroup_path(cs->css.cgroup, path, sizeof(path)) < 0)
+		path[0] = '\0';
+	cgroup_log(cs->ctx->ss, LOG_WARNING,
+		   "cpuset %s: task %d cannot be put on CPUs %s: %s (a kernel cpuset may leave it "
+		   "none of them); it stays where it is, as will others for which that is so",
+		   path, (int)tid, mask_print(cpus, text, sizeof(text)), strerror(-err));
+}
+
+/* True: its affinity is another one now. */
+static bool set(struct cpuset *cs, pid_t tid, const struct task_affinity *aff,
+		const struct mask *cpus)
+{
+	const struct cpuset_world *world = cs->ctx->world;
+	struct mask before, after;
+	int err = world->set_affinity(world->arg, tid, cpus);
+
+	if (err) {
+		say_disobedient(cs, tid, cpus, err);
+		return false;
+	}
+	/* The kernel's own cpusets may have kept it from changing. */
+	if (world->get_affinity(world->arg, tid, &after))
+		return false;
+	memcpy(&before, aff->now, sizeof(before));
+	mask_and(&before, &before, &cs->ctx->root->cpus);
+	return !mask_equal(&before, &after);
+}
+
+static bool has(const struct cpuset *cs, const struct task_affinity *aff, const struct mask *cpus)
+{
+	struct mask now, want;
+
+	memcpy(&now, aff->now, sizeof(now));
+	mask_and(&now, &now, &cs->ctx->root->cpus);
+	mask_and(&want, cpus, &cs->ctx->root->cpus);
+	return mask_equal(&now, &want);
+}
+
+/*
+ * Gives TASK, which is in CS, what it is due there. FORCE: also if it seems to have it (offline
+ * CPUs do not show). True: its affinity was another one before.
+ */
+static bool settle(struct cpuset *cs, const struct cgroup_task *task, enum adopt adopt, bool force)
+{
+	bool restricts = !cpuset_is_root(cs) && cpuset_restricts(cs), changed = false, asked;
+	struct task_affinity aff;
+	struct mask wish, due;
+	int err = look_at(cs->ctx, task, &aff);
+
+	if (err < 0)
+		return false;
+	/* All that is known is what it has: if that is less than it gets from us, it asked for it. */
+	if (err == 1 && adopt == ADOPT_NOT)
+		adopt = ADOPT_IF_UNLIKE;
+	wish_of(cs, &aff, adopt, &wish);
+	cut_down(cs, &wish, &due);
+	if (force || !has(cs, &aff, &due))
+		changed = set(cs, task->tid, &aff, &due);
+	asked = restricts && !is_everything(cs->ctx, &wish);
+	if (!aff.in_question && !asked && !aff.has_asked)
+		return changed;
+	if (!aff.in_question && asked && aff.has_asked && !memcmp(aff.asked, &wish, sizeof(wish)))
+		return changed;
+	aff.has_asked = asked;
+	memcpy(aff.asked, &wish, sizeof(wish));
+	task_affinity_end(cs->ctx->ss, task, &aff);
+	return changed;
+}
+
+/* TASK, in CS which leaves out no CPU, is in question no more, and nothing else. */
+static void let_be(struct cpuset *cs, const struct cgroup_task *task)
+{
+	struct task_affinity aff;
+
+	if (task_affinity_begin(cs->ctx->ss, task, &aff))
+		return;
+	aff.has_asked = false;
+	task_affinity_end(cs->ctx->ss, task, &aff);
+}
+
+/* As if MAKER had made it a moment later. */
+static void make_like(struct cpuset *cs, const struct cgroup_task *task, pid_t maker)
+{
+	const struct cgroup_task m = {.tid = maker};
+	struct task_affinity of_maker, aff;
+	struct mask due;
+
+	if (look_at(cs->ctx, task, &aff) < 0)
+		return;
+	mask_fill(&due, cs->ctx->n_cpus);
+	if (look_at(cs->ctx, &m, &of_maker) >= 0 && of_maker.has_user)
+		memcpy(&due, of_maker.user, sizeof(due));
+	if (!has(cs, &aff, &due))
+		set(cs, task->tid, &aff, &due);
+	aff.has_asked = false;
+	task_affinity_end(cs->ctx->ss, task, &aff);
+}
+
+/* ---- what happens to them --------------------------------------------------------------------- */
+
+static bool is_bound(const struct cpuset *cs)
+{
+	return !cpuset_is_root(cs) && cpuset_restricts(cs);
+}
+
+int cpuset_task_leaving(struct cpuset *cs, struct cpuset *old, const struct cgroup_task *task)
+{
+	struct task_affinity aff;
+	struct mask wish;
+	int err;
+
+	cs->occupied = true;
+	cpuset_recount(cs);
+	if (!is_bound(cs) && !is_bound(old))
+		return 0;
+	if (is_bound(old)) {
+		err = task_affinity_mark(cs->ctx->ss, task, NULL);
+		return err == -ENOTSUP ? 0 : err;
+	}
+	err = task_affinity_begin(cs->ctx->ss, task, &aff);
+	if (err)
+		return err == -ENOTSUP ? 0 : err;
+	aff.has_asked = false; /* left over from an earlier stay */
+	wish_of(old, &aff, ADOPT_ALL, &wish);
+	aff.has_asked = !is_everything(cs->ctx, &wish);
+	memcpy(aff.asked, &wish, sizeof(wish));
+	return task_affinity_mark(cs->ctx->ss, task, &aff);
+}
+
+void cpuset_task_arrived(struct cpuset *cs, struct cpuset *old, const struct cgroup_task *task)
+{
+	if (!is_bound(cs) && !is_bound(old))
+		return;
+	settle(cs, task, ADOPT_NOT, is_bound(old) && !is_bound(cs));
+}
+
+/* How many members have another affinity now; or -errno. */
+static int put_right(struct cpuset *cs, enum adopt adopt, bool force)
+{
+	const struct cgroup_task *task;
+	struct cgroup_iter it;
+	int n = 0, err = cgroup_iter_start(cs->css.cgroup, &it);
+
+	if (err)
+		return err;
+	while ((task = cgroup_iter_next(&it)))
+		n += settle(cs, task, adopt, force);
+	cgroup_iter_end(&it);
+	return n;
+}
+
+void cpuset_apply(struct cpuset *cs, const struct mask *was)
+{
+	bool adopts = is_bound(cs) && !was, gives_back = !is_bound(cs) && was;
+	int n = 1;
+
+	if (!cs->occupied || (!is_bound(cs) && !was))
+		return;
+	for (int pass = 0; n && pass < MAX_PASSES; pass++) {
+		enum adopt adopt = !adopts ? ADOPT_NOT : pass ? ADOPT_IF_UNLIKE : ADOPT_ALL;
+
+		n = put_right(cs, adopt, gives_back && !pass);
+		if (n < 0) {
+			cgroup_log(cs->ctx->ss, LOG_ERR,
+				   "cpuset: the affinity of members is not changed: %s",
+				   strerror(-n));
+			return;
+		}
+	}
+}
+
+static void apply_to_watched(struct cpuset *cs)
+{
+	if (cs->watched)
+		cpuset_apply(cs, &cs->cpus);
+	for (cs = cpuset_first_child(cs); cs; cs = cpuset_next_sibling(cs))
+		apply_to_watched(cs);
+}
+
+void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why,
+		     pid_t maker)
+{
+	struct cpuset_ctx *ctx = ss->private_data;
+	struct cpuset *cs;
+
+	if (!task) {
+		apply_to_watched(ctx->root);
+		return;
+	}
+	cs = cpuset_of(task_cgroup(task, ss), ss);
+	if (is_bound(cs)) {
+		if (why == CGROUP_AFFINITY_GIVEN_BY_OTHER)
+			cpuset_apply(cs, &cs->cpus);
+		else
+			settle(cs, task, ADOPT_NOT, false);
+		return;
+	}
+	switch (why) {
+	case CGROUP_AFFINITY_BORN_IN_QUESTION:
+		settle(cs, task, ADOPT_NOT, false);
+		break;
+	case CGROUP_AFFINITY_BORN_UNLIKE:
+		make_like(cs, task, maker);
+		break;
+	default:
+		let_be(cs, task);
+		break;
+	}
+}
