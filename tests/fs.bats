@@ -1,0 +1,544 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The mounted file system, as the programs people use see it.
+#
+# timeout: 300
+
+load lib/common
+
+setup() {
+	ucg_setup || return 1
+	chmod 755 "$UCG_TMP"
+	M=$UCG_TMP/m
+	N=$UCG_TMP/n
+	mkdir "$M" "$N"
+	export M N PYTHONPATH=$BATS_TEST_DIRNAME/fs PYTHONDONTWRITEBYTECODE=1
+	ucg mount -o none,name=fs src "$M"
+}
+
+teardown() {
+	local pid
+	for pid in "${STRAYS[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	ucg_teardown
+}
+
+STRAYS=()
+
+# A process that does nothing; its pid in $STRAY.
+stray() {
+	sleep 1000 3>&- &
+	STRAY=$!
+	STRAYS+=("$STRAY")
+}
+
+# Python from standard input, with fsop.py's functions.
+py() {
+	{
+		echo "from fsop import *; import os, stat; M, N = os.environ['M'], os.environ['N']"
+		cat
+	} >"$UCG_TMP/test.py"
+	python3 "$UCG_TMP/test.py" "$@"
+}
+
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+is() { # GOT EXPECTED
+	[ "$1" = "$2" ] && return
+	printf 'got:      %s\nexpected: %s\n' "$1" "$2"
+	return 1
+}
+
+# ---- directories ----------------------------------------------------------------------------------
+
+@test "a new directory: owner, mode less umask, link counts, stable inodes" {
+	py <<-'E'
+	os.umask(0o027)
+	os.mkdir(M + "/a", 0o777)
+	st = os.stat(M + "/a")
+	same(stat.filemode(st.st_mode), "drwxr-x---")
+	same((st.st_uid, st.st_gid, st.st_nlink, st.st_size), (0, 0, 2, 0))
+	same(os.stat(M).st_nlink, 3)
+	os.mkdir(M + "/a/b")
+	same((os.stat(M).st_nlink, os.stat(M + "/a").st_nlink), (3, 3))
+	ino = os.stat(M + "/a/b").st_ino, os.stat(M + "/a/b/tasks").st_ino
+	os.rename(M + "/a/b", M + "/a/c")
+	same((os.stat(M + "/a/c").st_ino, os.stat(M + "/a/c/tasks").st_ino), ino)
+	os.rmdir(M + "/a/c")
+	same(os.stat(M + "/a").st_nlink, 2)
+	os.mkdir(M + "/a/c")
+	same(os.stat(M + "/a/c").st_ino != ino[0], True, "an inode number used again")
+	same(os.statvfs(M).f_namemax, 255)
+	E
+	chmod 777 "$M"
+	as_nobody mkdir "$M/his"
+	is "$(stat -c %u:%g "$M/his" "$M/his/tasks" | sort -u)" 65534:65534
+}
+
+@test "names: blanks, unicode, 255 bytes; not 256, not a newline" {
+	py <<-'E'
+	for name in "with blank", " ", "größe-жук-虫", "\\040", "-rf", "*", "x" * 255, "\xff\t":
+	    os.mkdir(M + "/" + name)
+	    same(name in os.listdir(M), True, name)
+	    same(read(M + "/" + name + "/notify_on_release"), b"0\n")
+	    os.rmdir(M + "/" + name)
+	expect("ENAMETOOLONG", os.mkdir, M + "/" + "x" * 256)
+	expect("EINVAL", os.mkdir, M + "/a\nb")
+	expect("EEXIST", os.mkdir, M + "/tasks")
+	E
+}
+
+@test "rename: within the parent only, and nothing is replaced" {
+	py <<-'E'
+	os.chdir(M)
+	for d in "a", "a/c", "b":
+	    os.mkdir(d)
+	expect("EEXIST", os.rename, "a", "b")
+	expect("EIO", os.rename, "a/c", "b/c")
+	expect("ENOTDIR", os.rename, "tasks", "t")
+	expect("ENOTDIR", os.rename, "tasks", "notify_on_release")
+	expect("ENOTDIR", os.rename, "a", "tasks")
+	expect("EINVAL", os.rename, "a", "t\nt")
+	expect("ENAMETOOLONG", os.rename, "a", "t" * 256)
+	expect("EEXIST", rename2, "a", "b", RENAME_NOREPLACE)
+	expect("EINVAL", rename2, "a", "b", RENAME_EXCHANGE)
+	expect("ENOENT", os.rename, "x", "y")
+	expect(None, os.rename, "a", "a")
+	expect(None, os.rename, "a", "z")
+	same(sorted(d for d in os.listdir(".") if os.path.isdir(d)), ["b", "z"])
+	same(os.listdir("z").count("c"), 1)
+	E
+}
+
+@test "files are neither made nor removed; the root stays" {
+	py <<-'E'
+	os.chdir(M)
+	os.mkdir("a")
+	expect("EACCES", os.open, "new", os.O_CREAT | os.O_WRONLY)
+	expect("EACCES", os.mknod, "new", 0o100644)
+	expect("EPERM", os.mkfifo, "new")
+	expect("EPERM", os.unlink, "tasks")
+	expect("EPERM", os.link, "tasks", "new")
+	expect("EPERM", os.symlink, "tasks", "new")
+	expect("EISDIR", os.unlink, "a")
+	expect("ENOTSUP", os.open, ".", os.O_TMPFILE | os.O_WRONLY)
+	expect("ENOTDIR", os.rmdir, "tasks")
+	expect("EBUSY", os.rmdir, M)
+	expect("EISDIR", os.open, "a", os.O_RDWR)
+	os.mkdir("a/b")
+	expect("EBUSY", os.rmdir, "a")
+	E
+}
+
+@test "a tree 50 levels deep" {
+	py <<-'E'
+	path = M
+	for i in range(50):
+	    path += "/level %d" % i
+	    os.mkdir(path)
+	write(path + "/tasks", b"0")
+	same(read(path + "/tasks"), b"%d\n" % os.getpid())
+	write(M + "/tasks", b"0")
+	E
+	is "$(find "$M" -type d | wc -l)" 51
+	find "$M" -mindepth 1 -type d -delete
+	is "$(find "$M" -type d | wc -l)" 1
+}
+
+# A hundred thousand take half a minute: SIBLINGS=100000 bats tests/fs.bats -f siblings
+@test "thousands of siblings: made, listed, removed while listed" {
+	local n=${SIBLINGS:-10000}
+	py "$n" <<-'E'
+	import sys
+	for i in range(int(sys.argv[1])):
+	    os.mkdir(M + "/d%d" % i)
+	E
+	is "$(ls "$M" | grep -c ^d)" "$n"
+	is "$(ls -l "$M" | grep -c '^d')" "$n"
+	is "$(stat -c %h "$M")" $((n + 2))
+	find "$M" -mindepth 1 -type d -delete
+	is "$(ls "$M" | grep -c ^d)" 0
+}
+
+@test "a listing neither skips nor repeats what stays, whatever comes and goes meanwhile" {
+	py <<-'E'
+	for i in range(2000):
+	    os.mkdir(M + "/d%d" % i)
+	seen = []
+	with os.scandir(M) as it:
+	    for i, e in enumerate(it):
+	        seen.append(e.name)
+	        if e.name.startswith("d") and int(e.name[1:]) % 2:
+	            os.rmdir(M + "/" + e.name)
+	        if i % 100 == 0:
+	            os.mkdir(M + "/new%d" % i)
+	old = [n for n in seen if n.startswith("d")]
+	same(len(old), 2000)
+	same(len(set(old)), 2000)
+	same(len([n for n in os.listdir(M) if n.startswith("d")]), 1000)
+	fd = os.open(M, os.O_RDONLY)
+	same(sorted(os.listdir(fd)), sorted(os.listdir(fd)))
+	os.mkdir(M + "/later")
+	same("later" in os.listdir(fd), True, "seen after rewinddir")
+	E
+}
+
+# ---- files ---------------------------------------------------------------------------------------
+
+@test "redirection, truncation and globbing work as on any file system" {
+	mkdir "$M/a" "$M/ab"
+	stray
+	echo "$STRAY" >"$M/a/tasks"
+	is "$(cat "$M/a/tasks")" "$STRAY"
+	echo "$STRAY" >>"$M/ab/tasks"
+	is "$(cat "$M"/a*/tasks)" "$STRAY"
+	: >"$M/ab/tasks"
+	: >"$M/ab/releasable"
+	truncate -s 100 "$M/ab/tasks"
+	is "$(cat "$M/ab/tasks")" "$STRAY"
+	is "$(stat -c %s "$M/ab/tasks")" 0
+	is "$(cd "$M" && echo a*)" "a ab"
+	test -w "$M/a/tasks"
+	test -r "$M/a/releasable"
+	as_nobody test ! -w "$M/a/tasks"
+	as_nobody test -r "$M/a/tasks"
+	run as_nobody sh -c "echo 1 >'$M/a/notify_on_release'"
+	[[ $status -ne 0 && $output == *"Permission denied"* ]]
+}
+
+@test "a write arrives whole, however it is made, or not at all" {
+	py <<-'E'
+	os.mkdir(M + "/a")
+	f = M + "/a/notify_on_release"
+	fd = os.open(f, os.O_RDWR)
+	same(os.writev(fd, [b" ", b"1", b"\n"]), 3)
+	same(read(f), b"1\n")
+	same(os.pwrite(fd, b"0", 1000), 1)
+	same(read(f), b"0\n")
+	same(os.write(fd, b" " * 4094 + b"1"), 4095)
+	expect("E2BIG", os.write, fd, b" " * 4095 + b"0")
+	expect("E2BIG", os.write, fd, b"0" + b" " * (3 << 20))
+	expect("EINVAL", os.write, fd, b"0 0")
+	same(os.write(fd, b""), 0)
+	same(read(f), b"1\n")
+	same(write(f, b"0", os.O_WRONLY | os.O_APPEND), 1)
+	same(read(f), b"0\n")
+	E
+}
+
+@test "reads of any size and at any offset give the same bytes" {
+	for i in $(seq 40); do
+		stray
+	done
+	mkdir "$M/a"
+	for pid in "${STRAYS[@]}"; do
+		echo "$pid" >"$M/a/tasks"
+	done
+	py "${STRAYS[@]}" <<-'E'
+	import sys
+	want = "".join("%d\n" % p for p in sorted(map(int, sys.argv[1:]))).encode()
+	fd = os.open(M + "/a/tasks", os.O_RDONLY)
+	for step in 1, 2, 3, 7, 4096, 1 << 20:
+	    same(pread_all(fd, step), want, "in steps of %d" % step)
+	same(os.pread(fd, 10, 17), want[17:27])
+	same(os.pread(fd, 10, len(want)), b"")
+	same(os.pread(fd, 10, 1 << 40), b"")
+	bufs = [bytearray(1), bytearray(2), bytearray(100000)]
+	n = os.preadv(fd, bufs, 0)
+	same(b"".join(bufs)[:n], want)
+	E
+	is "$(dd if="$M/a/tasks" bs=1 2>/dev/null | md5sum)" "$(md5sum <"$M/a/tasks")"
+	is "$(dd if="$M/a/tasks" bs=5 skip=3 2>/dev/null | md5sum)" "$(tail -c +16 "$M/a/tasks" | md5sum)"
+}
+
+@test "several readers and writers on one open file" {
+	stray
+	py "$STRAY" <<-'E'
+	import sys, threading
+	pid = sys.argv[1].encode()
+	os.mkdir(M + "/a"), os.mkdir(M + "/b")
+	fds = [os.open(M + d + "/tasks", os.O_RDWR) for d in ("/a", "/b")]
+	bad = []
+	def work(mine):
+	    for i in range(200):
+	        if os.write(fds[(i + mine) % 2], pid) != len(pid):
+	            bad.append("write")
+	        if os.pread(fds[(i + mine) % 2], 100, 0) not in (b"", pid + b"\n"):
+	            bad.append("read")
+	threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+	for t in threads: t.start()
+	for t in threads: t.join()
+	same(bad, [])
+	same(sorted(read(M + d + "/tasks") for d in ("/a", "/b")), [b"", pid + b"\n"])
+	E
+}
+
+@test "a file held open after its group was removed: ENODEV" {
+	py <<-'E'
+	os.mkdir(M + "/a")
+	fd = os.open(M + "/a/tasks", os.O_RDWR)
+	xd = os.open(M + "/a/notify_on_release", os.O_RDWR)
+	os.read(xd, 1)
+	os.rmdir(M + "/a")
+	expect("ENODEV", os.read, fd, 10)
+	expect("ENODEV", os.write, fd, b"0")
+	expect("ENODEV", os.pread, xd, 10, 1)
+	same(stat.S_ISREG(os.fstat(fd).st_mode), True)
+	os.mkdir(M + "/a")
+	expect("ENODEV", os.read, fd, 10)
+	same(read(M + "/a/tasks"), b"")
+	E
+}
+
+@test "a process in a directory that is removed can still leave it" {
+	mkdir -p "$M/a/b"
+	cd "$M/a/b"
+	rmdir ../b
+	is "$(ls)" ""
+	is "$(stat -c %F .)" directory
+	run mkdir x
+	[[ $output == *"No such file"* ]]
+	cat ../tasks
+	cd -P ..
+	is "$(pwd -P)" "$M/a"
+	cd /
+}
+
+# ---- attributes ----------------------------------------------------------------------------------
+
+@test "chmod, chown and utimes hold as long as the group" {
+	mkdir "$M/a"
+	chmod 711 "$M/a"
+	chown 65534:65533 "$M/a" "$M/a/tasks"
+	chmod 600 "$M/a/tasks"
+	touch -d @12345 "$M/a/cgroup.procs"
+	is "$(stat -c '%a %u %g' "$M/a" "$M/a/tasks" | tr '\n' ' ')" "711 65534 65533 600 65534 65533 "
+	is "$(stat -c '%u %Y' "$M/a/cgroup.procs")" "0 12345"
+	as_nobody mkdir "$M/a/his"
+	run as_nobody chmod 777 "$M/a/cgroup.procs"
+	[[ $status -ne 0 && $output == *"not permitted"* ]]
+	rmdir "$M/a/his" "$M/a"
+	mkdir "$M/a"
+	is "$(stat -c '%a %u' "$M/a" "$M/a/tasks" | tr '\n' ' ')" "755 0 644 0 "
+}
+
+@test "user.* and trusted.* attributes on directories and files; no others" {
+	py <<-'E'
+	os.mkdir(M + "/a")
+	for f in M, M + "/a", M + "/a/tasks":
+	    os.setxattr(f, "user.x", b"\0binary\xff")
+	    os.setxattr(f, "trusted.y", b"")
+	    same(os.getxattr(f, "user.x"), b"\0binary\xff")
+	    same(os.getxattr(f, "trusted.y"), b"")
+	    same(sorted(os.listxattr(f)), ["trusted.y", "user.x"])
+	    expect("EEXIST", os.setxattr, f, "user.x", b"", os.XATTR_CREATE)
+	    expect("ENODATA", os.setxattr, f, "user.n", b"", os.XATTR_REPLACE)
+	    expect("ENODATA", os.getxattr, f, "user.n")
+	    expect("ENODATA", os.removexattr, f, "user.n")
+	    expect("ENOTSUP", os.setxattr, f, "security.x", b"1")
+	    expect("ENOTSUP", os.getxattr, f, "system.posix_acl_access")
+	    expect("ENOTSUP", os.getxattr, f, "security.capability")
+	    os.removexattr(f, "trusted.y")
+	    same(os.listxattr(f), ["user.x"])
+	os.setxattr(M + "/a/tasks", "user.big", b"x" * 60000)
+	same(len(os.getxattr(M + "/a/tasks", "user.big")), 60000)
+	os.setxattr(M + "/a", "trusted.z", b"")
+	os.rmdir(M + "/a"), os.mkdir(M + "/a")
+	same(os.listxattr(M + "/a"), [])
+	os.setxattr(M + "/a", "trusted.z", b""), os.setxattr(M + "/a", "user.z", b"")
+	os.setgroups([]), os.setgid(65534), os.setuid(65534)
+	same(os.listxattr(M + "/a"), ["user.z"])
+	E
+}
+
+# ---- programs ------------------------------------------------------------------------------------
+
+@test "cp, tar, find, ls -lR, du and grep -r" {
+	mkdir -p "$M/a/b" "$UCG_TMP/copy"
+	stray
+	echo "$STRAY" >"$M/a/b/tasks"
+	cp "$M/a/b/tasks" "$UCG_TMP/copy/"
+	is "$(cat "$UCG_TMP/copy/tasks")" "$STRAY"
+	cp -r "$M/a" "$UCG_TMP/copy/"
+	is "$(cat "$UCG_TMP/copy/a/b/cgroup.procs")" "$STRAY"
+	cp "$UCG_TMP/copy/tasks" "$M/a/tasks"
+	is "$(cat "$M/a/tasks")" "$STRAY"
+	tar -C "$M" -cf "$UCG_TMP/t.tar" .
+	is "$(tar -tf "$UCG_TMP/t.tar" | grep -c '/a/b/')" "$(find "$M/a/b" | wc -l)"
+	is "$(ls -lR "$M" | grep -c 'tasks$')" 3
+	is "$(find "$M" -name tasks -size 0 | wc -l)" 3
+	is "$(find "$M" -type d | wc -l)" 3
+	is "$(du -s "$M" | cut -f1)" 0
+	is "$(grep -rl "^$STRAY$" "$M" --include=tasks)" "$M/a/tasks"
+}
+
+@test "inotifywait sees groups made, written to and removed" {
+	command -v inotifywait >/dev/null || skip "no inotifywait: install inotify-tools"
+	mkdir "$M/a"
+	inotifywait -q -m -r --format '%e %w%f' "$M" >"$UCG_TMP/events" 2>&1 3>&- &
+	STRAYS+=($!)
+	# It says nothing when it is ready with -q: make something until it has seen it.
+	ucg_await 5 sh -c "mkdir '$M/probe'; rmdir '$M/probe'; grep -q probe '$UCG_TMP/events'"
+	mkdir "$M/a/b"
+	echo 1 >"$M/a/notify_on_release"
+	rmdir "$M/a/b"
+	ucg_await 5 grep -q "DELETE,ISDIR $M/a/b" "$UCG_TMP/events"
+	grep -q "CREATE,ISDIR $M/a/b" "$UCG_TMP/events"
+	grep -q "MODIFY $M/a/notify_on_release" "$UCG_TMP/events"
+}
+
+# ---- several mounts ------------------------------------------------------------------------------
+
+@test "two mounts of one hierarchy show the same at the same moment" {
+	ucg mount -o none,name=fs again "$N"
+	py <<-'E'
+	def gone(p): return result(os.stat, p) == "ENOENT"
+	same(gone(N + "/x"), True)
+	os.mkdir(M + "/x")
+	same(gone(N + "/x"), False)
+	same(os.stat(N).st_nlink, 3)
+	fd = os.open(N, os.O_RDONLY)
+	os.mkdir(M + "/y")
+	same((os.fstat(fd).st_nlink, "y" in os.listdir(fd)), (4, True))
+	os.rmdir(N + "/y")
+	same(gone(M + "/y"), True)
+	os.stat(N + "/x/tasks"), os.chmod(M + "/x/tasks", 0o600)
+	same(os.stat(N + "/x/tasks").st_mode & 0o777, 0o600)
+	os.chown(M + "/x", 7, 8)
+	same(os.stat(N + "/x").st_uid, 7)
+	os.listdir(N + "/x"), os.rename(M + "/x", M + "/z")
+	same((gone(N + "/x"), gone(N + "/z")), (True, False))
+	same(os.stat(N + "/z").st_ino, os.stat(M + "/z").st_ino)
+	os.setxattr(N + "/z", "user.a", b"1")
+	same(os.getxattr(M + "/z", "user.a"), b"1")
+	held = os.open(N + "/z/tasks", os.O_RDWR)
+	os.rmdir(M + "/z")
+	same(gone(N + "/z/tasks"), True)
+	expect("ENODEV", os.read, held, 1)
+	E
+}
+
+@test "two mounts agree while others look on" {
+	ucg mount -o none,name=fs again "$N"
+	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$M" "$N" 700
+	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$N" "$M" 300
+}
+
+@test "a working directory outlives changes made on another mount" {
+	ucg mount -o none,name=fs again "$N"
+	mkdir -p "$M/a/b"
+	py <<-'E'
+	os.chdir(N + "/a/b")
+	for i in range(300):
+	    os.mkdir(M + "/q"), os.rmdir(M + "/q")
+	    os.mkdir(M + "/a/q"), os.rename(M + "/a/q", M + "/a/r"), os.rmdir(M + "/a/r")
+	    if i % 3 == 0: os.stat(N + "/a/b")
+	    if i % 7 == 0: os.stat(N + "/a")
+	    same(os.getcwd(), N + "/a/b")
+	same(write("notify_on_release", b"1"), 1)
+	same(read(M + "/a/b/notify_on_release"), b"1\n")
+	os.mkdir("sub")
+	same(os.path.isdir(M + "/a/b/sub"), True)
+	os.rmdir(M + "/a/b/sub")
+	os.rename(M + "/a/b", M + "/a/c")
+	os.stat(N + "/a/c")
+	same(os.getcwd(), N + "/a/c")
+	os.rmdir(M + "/a/c")
+	same(os.listdir("."), [])
+	expect("ENOENT", os.mkdir, "x")
+	os.chdir("..")
+	same(os.getcwd(), N + "/a")
+	E
+}
+
+@test "a group the daemon removes is gone on every mount" {
+	ucg mount -o none,name=fs again "$N"
+	echo builtin:rmdir >"$M/release_agent"
+	for i in 1 2 3 4 5; do
+		mkdir "$M/a"
+		echo 1 >"$N/a/notify_on_release"
+		ls -l "$M/a" "$N/a" >/dev/null
+		stray
+		echo "$STRAY" >"$M/a/tasks"
+		kill "$STRAY"
+		ucg_await 5 test ! -e "$M/a"
+		is "$(ls -d "$N/a" 2>&1 | grep -c 'No such')" 1
+		is "$(stat -c %h "$M" "$N" | tr '\n' ' ')" "2 2 "
+	done
+}
+
+@test "an unmounted hierarchy is gone at once; a held one when it is let go" {
+	umount "$M"
+	is "$(ucg hierarchies | grep -c fs)" 0
+	ucg mount -o none,name=fs src "$M"
+	exec 9<"$M/tasks"
+	umount -l "$M"
+	is "$(ucg hierarchies | grep -c fs)" 1
+	read -r _ <&9
+	exec 9<&-
+	is "$(ucg hierarchies | grep -c fs)" 0
+}
+
+@test "generic mount options" {
+	umount "$M"
+	ucg mount -o ro,nosuid,nodev,noexec,noatime,none,name=fs src "$M"
+	is "$(findmnt -n -o VFS-OPTIONS "$M")" ro,nosuid,nodev,noexec,noatime
+	py <<-'E'
+	expect("EROFS", os.mkdir, M + "/a")
+	expect("EROFS", write, M + "/notify_on_release", b"1")
+	E
+	ucg mount -o rw,none,name=fs src "$N"
+	mkdir "$N/a"
+	test -d "$M/a"
+	run ucg mount -o rw,,none,name=x src "$M"
+	[ "$status" = 1 ]
+}
+
+# ---- the view of /proc ---------------------------------------------------------------------------
+
+@test "the view of /proc" {
+	ucg mount -t proc "$N"
+	mkdir -p "$M/a b/c" "$UCG_TMP/two two"
+	ucg mount -o none,name=two,nosuid "other source" "$UCG_TMP/two two"
+	stray
+	echo "$STRAY" >"$M/a b/c/tasks"
+	is "$(cat "$N/$STRAY/cgroup" | cut -d: -f2-)" $'name=two:/\nname=fs:/a b/c'
+	is "$(cat "$N/self/cgroup" | cut -d: -f2-)" $'name=two:/\nname=fs:/'
+	is "$(sh -c 'echo $$; exec readlink "$1"' - "$N/self" | uniq | wc -l)" 1
+	is "$(head -1 "$N/cgroups")" $'#subsys_name\thierarchy\tnum_cgroups\tenabled'
+	is "$(grep -c two "$N/mounts")" 1
+	grep -q '^src '"$M"' cgroup rw,relatime,.*name=fs.* 0 0$' "$N/mounts"
+	grep -q '^other\\040source .*/two\\040two cgroup rw,nosuid,relatime,.*name=two.* 0 0$' "$N/mounts"
+	is "$(grep -c '^hierarchy ' "$N/debug")" 2
+	grep -q '^css_set [0-9]*: tasks 1 references' "$N/debug"
+	test -d "$N/$STRAY"
+	test ! -e "$N/0$STRAY"
+	is "$(ls "$N" | grep -cx "$STRAY")" 1
+	is "$(ls "$N/$STRAY" | tr '\n' ' ')" "cgroup cpuset "
+	is "$(dd if="$N/$STRAY/cgroup" bs=1 2>/dev/null)" "$(cat "$N/$STRAY/cgroup")"
+	run mkdir "$N/x"
+	[[ $output == *"Read-only"* ]]
+}
+
+@test "a task that is gone: ENOENT at lookup, ESRCH on an open file" {
+	ucg mount -t proc "$N"
+	py <<-'E'
+	import subprocess
+	p = subprocess.Popen(["sleep", "1000"])
+	d = N + "/%d" % p.pid
+	fd = os.open(d + "/cgroup", os.O_RDONLY)
+	same(os.read(fd, 1000).endswith(b":name=fs:/\n"), True)
+	p.kill()
+	os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
+	same(os.pread(fd, 1000, 0).endswith(b":name=fs:/\n"), True, "a zombie")
+	p.wait()
+	expect("ESRCH", os.pread, fd, 1000, 0)
+	expect("ESRCH", os.pread, fd, 1000, 3)
+	expect("ENOENT", os.stat, d)
+	expect("ENOENT", os.open, d + "/cgroup", os.O_RDONLY)
+	E
+}
