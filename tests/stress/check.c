@@ -53,9 +53,9 @@ bool all_hold_still(void)
 
 void tell_who_moves(void)
 {
-	printf("# mover held %u, lister held %u, pulser held %u, lock %u\n",
+	printf("# mover held %u, lister held %u, pulser held %u, %u ask\n",
 	       atomic_load(&shm->mover_held), atomic_load(&shm->lister_held),
-	       atomic_load(&shm->pulser_held), atomic_load(&shm->lock));
+	       atomic_load(&shm->pulser_held), atomic_load(&shm->asking));
 	for (uint32_t i = 0; i < MAX_SLOTS; i++) {
 		const struct slot *s = &shm->slots[i];
 		uint32_t state = atomic_load(&s->state);
@@ -325,7 +325,7 @@ static bool shared_releases_right(struct test *t)
 
 void check_releases(struct test *t, const char *when)
 {
-	uint64_t deadline = now_ms() + (t->sabotage_releases ? 500 : 15000), total = 0;
+	uint64_t deadline = now_ms() + (t->sabotage_releases ? 500 : 60000), total = 0;
 	bool ok;
 
 	while (!releases_right(t, false) && now_ms() < deadline)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Shared memory, the lock around moves, and holding still, for the parts of the stress test. */
+/* Shared memory and holding still, for the parts of the stress test. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,29 +105,18 @@ void futex_wake(_Atomic uint32_t *word)
 }
 
 /*
- * A lock without an owner's library state: it is taken by tasks right after raw clones and execs,
- * where a pthread mutex does not know who it is.
+ * Every session is a scheduling group of its own, with the same share as the daemon's. Without this
+ * the daemons of the jobs, one session each, would leave nothing to those who look at them.
  */
-void lock_moves(void)
+void step_back(void)
 {
-	uint32_t me = (uint32_t)syscall(SYS_gettid), free_value = 0;
-	unsigned int tries = 0;
+	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
 
-	while (!atomic_compare_exchange_strong(&shm->lock, &free_value, me)) {
-		free_value = 0;
-		if (++tries < 100) {
-			sched_yield();
-			continue;
-		}
-		if (main_gone())
-			_exit(98);
-		sleep_us(50);
-	}
-}
-
-void unlock_moves(void)
-{
-	atomic_store(&shm->lock, 0);
+	if (fd < 0)
+		return;
+	if (write(fd, "5", 1) < 0)
+		complain("/proc/self/autogroup: %s", strerror(errno));
+	close(fd);
 }
 
 struct slot *slot_new(enum script script, const struct slot *maker, uint32_t job, uint32_t *seed)
@@ -149,6 +138,7 @@ struct slot *slot_new(enum script script, const struct slot *maker, uint32_t job
 		s->depth = maker ? maker->depth + 1 : 0;
 		s->seed = rnd(seed);
 		atomic_store(&s->go, 0);
+		atomic_store(&s->ask, 0);
 		atomic_store(&s->retid, false);
 		s->since = atomic_load(&shm->moves_done);
 		return s;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Moves random tasks in both hierarchies; and puts those right that were born under a move. */
+/* Moves random tasks in both hierarchies, and looks at those that were born under a move. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -32,12 +32,78 @@ static uint64_t groups_in_doubt(uint32_t since, uint32_t hier, pid_t tid, pid_t 
 	return groups;
 }
 
-/* The calling task is at different places in the two hierarchies unless this finds them equal. */
-static void settle_one(uint32_t hier, uint64_t groups)
+bool moved_since(uint32_t since, pid_t tid, pid_t tgid)
+{
+	for (uint32_t h = 0; h < N_HIER; h++)
+		if (groups_in_doubt(since, h, tid, tgid))
+			return true;
+	return false;
+}
+
+/* Have the mover look at the calling task if there were moves of threads A, B or process TGID. */
+static void settle(struct slot *slot, pid_t a, pid_t b, pid_t tgid)
+{
+	if (!moved_since(slot->since, a, tgid) && !moved_since(slot->since, b, 0))
+		return;
+	slot->ask_tids[0] = a;
+	slot->ask_tids[1] = b;
+	slot->ask_tgid = tgid;
+	atomic_store(&slot->ask, 1);
+	atomic_fetch_add(&shm->asking, 1);
+	while (atomic_load(&slot->ask)) {
+		futex_wait(&slot->ask, 1);
+		if (main_gone())
+			_exit(98);
+	}
+}
+
+void settle_newborn(struct slot *slot)
+{
+	/*
+	 * A move of the maker's whole process takes its new threads along whenever they were born,
+	 * so that a thread is in doubt for moves of its maker alone.
+	 */
+	bool thread = slot->maker_tgid == getpid();
+
+	for (uint32_t h = 0; h < N_HIER; h++)
+		slot->groups_before[h] = 0;
+	settle(slot, slot->maker_tid, 0, thread ? 0 : slot->maker_tgid);
+}
+
+/*
+ * An exec by a thread that is not the leader: a move of either tid may have met the old bearer in
+ * one hierarchy and the new one in the other.
+ */
+void before_exec(struct slot *slot)
 {
 	pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	slot->since = atomic_load(&shm->moves_done);
+	for (uint32_t h = 0; h < N_HIER; h++) {
+		int g = kernel_group_of(tid, h);
+
+		slot->groups_before[h] = g < 0 ? 0 : 1ull << g;
+	}
+}
+
+void settle_exec(struct slot *slot, pid_t old_tid)
+{
+	if (old_tid != getpid())
+		settle(slot, old_tid, getpid(), 0);
+}
+
+/* ---- the mover looks at them: no move is under way then --------------------------------------------- */
+
+static void look_in(const struct slot *slot, uint32_t hier)
+{
+	uint64_t groups = groups_in_doubt(slot->since, hier, slot->ask_tids[0], slot->ask_tgid) |
+			  groups_in_doubt(slot->since, hier, slot->ask_tids[1], 0);
+	pid_t tid = atomic_load(&slot->tid);
 	int k, u, err;
 
+	if (!groups)
+		return;
+	groups |= slot->groups_before[hier];
 	atomic_fetch_add(&shm->stats.settled, 1);
 	k = kernel_group_of(tid, hier);
 	u = ucg_group_of(tid, hier, k);
@@ -62,64 +128,21 @@ static void settle_one(uint32_t hier, uint64_t groups)
 			 shm->groups[u].path, strerror(-err));
 }
 
-/* Moves of threads A and B (0: none) and of the whole process TGID (0: none) put it in doubt. */
-static uint64_t doubt(uint32_t since, uint32_t hier, pid_t a, pid_t b, pid_t tgid)
+static void look_at_those_who_ask(void)
 {
-	return groups_in_doubt(since, hier, a, tgid) | groups_in_doubt(since, hier, b, 0);
-}
-
-static void settle(const struct slot *slot, pid_t a, pid_t b, pid_t tgid)
-{
-	bool any = false;
-
-	/* Cheap and without the lock: nearly always there was no such move. */
-	for (uint32_t h = 0; h < N_HIER; h++)
-		any |= doubt(slot->since, h, a, b, tgid) != 0;
-	if (!any)
+	if (!atomic_load(&shm->asking))
 		return;
-	lock_moves();
-	for (uint32_t h = 0; h < N_HIER; h++) {
-		uint64_t groups = doubt(slot->since, h, a, b, tgid);
+	for (uint32_t i = 0; i < MAX_SLOTS; i++) {
+		struct slot *s = &shm->slots[i];
 
-		if (groups)
-			settle_one(h, groups | slot->groups_before[h]);
+		if (!atomic_load(&s->ask))
+			continue;
+		for (uint32_t h = 0; h < N_HIER; h++)
+			look_in(s, h);
+		atomic_fetch_sub(&shm->asking, 1);
+		atomic_store(&s->ask, 0);
+		futex_wake(&s->ask);
 	}
-	unlock_moves();
-}
-
-void settle_newborn(struct slot *slot)
-{
-	/*
-	 * A move of the maker's whole process takes its new threads along whenever they were born,
-	 * so that a thread is in doubt for moves of its maker alone.
-	 */
-	bool thread = slot->maker_tgid == getpid();
-
-	for (uint32_t h = 0; h < N_HIER; h++)
-		slot->groups_before[h] = 0; /* those its maker was in: the moves tell */
-	settle(slot, slot->maker_tid, 0, thread ? 0 : slot->maker_tgid);
-}
-
-/*
- * An exec by a thread that is not the leader: a move of either tid may have met the old bearer in
- * one hierarchy and the new one in the other.
- */
-void before_exec(struct slot *slot)
-{
-	pid_t tid = (pid_t)syscall(SYS_gettid);
-
-	slot->since = atomic_load(&shm->moves_done);
-	for (uint32_t h = 0; h < N_HIER; h++) {
-		int g = kernel_group_of(tid, h);
-
-		slot->groups_before[h] = g < 0 ? 0 : 1ull << g;
-	}
-}
-
-void settle_exec(struct slot *slot, pid_t old_tid)
-{
-	if (old_tid != getpid())
-		settle(slot, old_tid, getpid(), 0);
 }
 
 /* ---- the mover ---------------------------------------------------------------------------------- */
@@ -293,19 +316,19 @@ void mover_main(uint32_t seed)
 		uint32_t how = rnd_below(&seed, 4);
 		bool found;
 
-		while (atomic_load(&shm->hold) && !main_gone()) {
+		look_at_those_who_ask();
+		if (atomic_load(&shm->hold)) {
 			atomic_store(&shm->mover_held, 1);
-			futex_wait(&shm->hold, 1);
+			sleep_us(500);
+			continue;
 		}
 		atomic_store(&shm->mover_held, 0);
 		if (atomic_load(&shm->hold))
 			continue;
-		lock_moves();
 		found = how < 2 ? pick_slot(&t, &seed) : pick_listed(&t, how == 2, hier, &seed);
 		if (found)
 			move(&t, hier, to, &seed);
-		unlock_moves();
-		sleep_us(found ? rnd_below(&seed, 100) : 300);
+		sleep_us(found ? rnd_below(&seed, 1000) : 300);
 	}
 	_exit(0);
 }

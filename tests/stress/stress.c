@@ -18,11 +18,12 @@
  * likewise an exec between them that hands the tid on. Such a child notices by itself: the mover
  * writes each move into a log in shared memory before the first half and counts it as done after the
  * second; the maker notes the number of moves done before it forks; and the child's first act is to
- * look whether a move of its maker was begun since. If so it waits until no move is under way (a
- * lock), compares its two places, demands that the moves in question explain the difference, and
- * moves itself in the kernel's hierarchy to where ucgroup has it. It cannot fork before that, so the
- * difference does not spread. Every other task, and everything about threads under a move of their
- * whole process, must be equal without any help. The number of such repairs is shown.
+ * look whether a move of its maker was begun since. If so it asks the mover and waits: between two
+ * moves the mover compares the child's two places, demands that the moves in question explain the
+ * difference, and moves it in the kernel's hierarchy to where ucgroup has it. The child does not fork
+ * before that, so the difference does not spread. Every other task, and everything about threads
+ * under a move of their whole process, must be equal without any help. The number of such repairs is
+ * shown.
  *
  * Quiet points. The main process says "hold", and every task parks before its next fork, exec, exit;
  * tasks that wait for a child need not be told. Every task has a slot in shared memory with its tid,
@@ -47,7 +48,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -278,7 +278,7 @@ static void end_jobs(struct test *t)
 /* The sentinels end, and their group is released; then every group can be removed. */
 static void tear_down(struct test *t)
 {
-	uint64_t counts[N_HIER][MAX_GROUPS], deadline = now_ms() + 15000;
+	uint64_t counts[N_HIER][MAX_GROUPS], deadline = now_ms() + 60000;
 	uint32_t steady = shm->jobs[shm->n_jobs].group;
 	bool ok = true;
 
@@ -357,9 +357,11 @@ static void check_load(struct test *t)
 	       (unsigned long long)s->moves, (unsigned long long)s->process_moves,
 	       (unsigned long long)s->moves_lost, (unsigned long long)s->settled,
 	       (unsigned long long)s->repaired);
-	printf("# looks at own forks %llu, listings %llu, of the sentinels %llu, pulses %llu\n",
+	printf("# looks at own forks %llu, listings %llu, of the sentinels %llu, pulses %llu (the "
+	       "slowest took %llu ms)\n",
 	       (unsigned long long)s->own_checks, (unsigned long long)s->listings,
-	       (unsigned long long)s->steady_checks, (unsigned long long)s->pulses);
+	       (unsigned long long)s->steady_checks, (unsigned long long)s->pulses,
+	       (unsigned long long)s->slowest_ms);
 	result(t,
 	       s->forks >= t->forks && s->threads > least && s->execs > least &&
 		       s->nonleader_execs > 0 && s->vforks > least && s->daemons > least &&
@@ -383,12 +385,8 @@ static void start_helper(struct test *t, void (*fn)(uint32_t seed))
 
 	fflush(stdout);
 	pid = fork();
-	if (pid == 0) {
-		/* So that they get their share among hundreds of busy tasks. */
-		if (fn != run_nursery)
-			setpriority(PRIO_PROCESS, 0, -10);
+	if (pid == 0)
 		fn(seed);
-	}
 	if (pid < 0)
 		bail_out("fork");
 	t->helpers[t->n_helpers++] = pid;

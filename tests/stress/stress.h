@@ -64,14 +64,17 @@ struct slot {
 	_Atomic pid_t tid, tgid;
 	pid_t maker_tid, maker_tgid;	/* who forked it */
 	uint32_t since;			/* moves finished when its making (its exec) began */
-	uint64_t groups_before[N_HIER]; /* where it was then, as bits */
+	uint64_t groups_before[N_HIER]; /* where it was then, as bits; 0: the moves tell */
+	/* futex: 1 while the task waits for the mover to look at it, for the moves of these: */
+	_Atomic uint32_t ask;
+	pid_t ask_tids[2], ask_tgid;
 	uint32_t script, job, generation, depth, seed;
 	_Atomic uint32_t go; /* a child that waits for its parent's word: 1 */
 	_Atomic bool
 		retid; /* its process is to exec, or has, from a thread that is not the leader */
 };
 
-/* One move, made in the kernel's hierarchy and in ucgroup's, by the mover under the lock. */
+/* One move, made in the kernel's hierarchy and in ucgroup's, by the mover. */
 struct move {
 	pid_t id; /* tid, or tgid of a whole process */
 	uint8_t hier, to;
@@ -90,6 +93,7 @@ struct stats {
 	_Atomic uint64_t moves, process_moves, moves_lost; /* lost: the task was gone */
 	_Atomic uint64_t settled, repaired;
 	_Atomic uint64_t own_checks, listings, steady_checks, pulses;
+	_Atomic uint64_t slowest_ms; /* from a pulse to its release */
 };
 
 struct shared {
@@ -118,7 +122,7 @@ struct shared {
 	/* The helpers' answer to hold: 1 while they hold still. */
 	_Atomic uint32_t mover_held, lister_held, pulser_held;
 
-	_Atomic uint32_t lock; /* 0 or the holder's tid: no move is under way but the holder's */
+	_Atomic uint32_t asking; /* tasks that wait for the mover to look at them */
 	_Atomic uint32_t moves_begun, moves_done;
 	struct move moves[MAX_MOVES];
 
@@ -149,8 +153,8 @@ uint64_t now_ms(void);
 void sleep_us(unsigned int us);
 bool main_gone(void);
 
-void lock_moves(void);
-void unlock_moves(void);
+/* Give way to other sessions. */
+void step_back(void);
 
 /* Sleep while *word is VALUE, a while at most. */
 void futex_wait(_Atomic uint32_t *word, uint32_t value);
@@ -191,6 +195,11 @@ uint32_t pick_group(enum group_kind kind, uint32_t *seed);
 /* ---- the cast ----------------------------------------------------------------------------------- */
 
 void mover_main(uint32_t seed) __attribute__((noreturn));
+/*
+ * Was a move of TID, or of the whole process TGID, under way at any time since the number of finished
+ * moves was SINCE?
+ */
+bool moved_since(uint32_t since, pid_t tid, pid_t tgid);
 /*
  * A new task (after fork), or one after its exec: if a move of its maker was under way meanwhile,
  * see to it that both hierarchies agree about it. See stress.c.
