@@ -57,7 +57,7 @@ struct fs_mount {
 	bool prunes;	/* the kernel drops single inodes when told */
 	LIST_HEAD(, handle) handles;
 	struct grave *graves;
-	uint64_t told[TOLD_SLOTS]; /* loop time of the last answer about an inode; see notify.c */
+	uint64_t told[TOLD_SLOTS]; /* when an inode was last answered about; see notify.c */
 };
 
 /* The change to the tree that a mount's request is making right now. */

@@ -67,10 +67,10 @@ void notify_probe(struct fs_mount *m)
 
 /*
  * An answer we have written may not have reached the kernel's caches yet when we tell it to forget
- * what is in them. A task that has its answer takes it within this time, in milliseconds; the
+ * what is in them. A task that has its answer takes it within this time, in nanoseconds; the
  * table may have more inodes take part than were told of, never fewer.
  */
-#define ON_ITS_WAY 1000
+#define ON_ITS_WAY 1000000000ull
 
 static uint64_t *told_slot(struct fs_mount *m, fuse_ino_t ino)
 {
@@ -80,14 +80,14 @@ static uint64_t *told_slot(struct fs_mount *m, fuse_ino_t ino)
 
 void notify_told(struct fs_mount *m, fuse_ino_t ino)
 {
-	*told_slot(m, ino) = uv_now(m->fs->config.loop);
+	*told_slot(m, ino) = uv_hrtime();
 }
 
 static bool on_its_way(struct fs_mount *m, fuse_ino_t ino)
 {
 	uint64_t at = *told_slot(m, ino);
 
-	return at && uv_now(m->fs->config.loop) - at < ON_ITS_WAY;
+	return at && uv_hrtime() - at < ON_ITS_WAY;
 }
 
 /* ---- changes ------------------------------------------------------------------------------- */
