@@ -67,8 +67,8 @@ void notify_probe(struct fs_mount *m)
 
 /*
  * An answer we have written may not have reached the kernel's caches yet when we tell it to forget
- * what is in them. A task that has its answer takes it within this time, in nanoseconds; the
- * table may have more inodes take part than were told of, never fewer.
+ * what is in them. A task that has its answer takes it within this time, in nanoseconds. Inodes
+ * share slots, so one may pass for answered about that was not, but never the other way round.
  */
 #define ON_ITS_WAY 1000000000ull
 
