@@ -26,6 +26,7 @@ struct hierarchy *hierarchy_new(struct core *core)
 		hierarchy_free(h);
 		return NULL;
 	}
+	h->root->mode = 0555; /* as the kernel's; root may write all the same */
 	cgroup_hash_add(h->root);
 	return h;
 }

@@ -20,7 +20,7 @@
 
 struct fw_task *fw_task(struct fake_world *fw, pid_t tid)
 {
-	CHECK(tid > 0 && tid < FW_MAX_TID, "tid %d is out of range", tid);
+	CHECK(tid > 0 && tid < fw->tid_end, "tid %d is out of range", tid);
 	return &fw->tasks[tid];
 }
 
@@ -32,6 +32,7 @@ static void log_event(struct fake_world *fw, struct fw_event ev)
 	if ((fw->ring_size && fw->log_len >= fw->ring_size) ||
 	    (fw->fail_every && fw->n_logged % fw->fail_every == 0)) {
 		fw->lost = true;
+		fw->n_lost++;
 		return;
 	}
 	if (fw->log_len == fw->log_cap) {
@@ -86,7 +87,7 @@ static void rebuild(struct fake_world *fw)
 	core_events_lost(fw->core);
 	drain(fw);
 	core_rebuild_begin(fw->core);
-	for (tid = 1; tid < FW_MAX_TID; tid++) {
+	for (tid = 1; tid < fw->tid_end; tid++) {
 		struct fw_task *t = &fw->tasks[tid];
 
 		if (t->state != FW_ALIVE || t->place.cset <= CSET_INITIAL)
@@ -125,7 +126,7 @@ static int op_task_info(void *arg, pid_t tid, struct core_task_info *info)
 	struct fake_world *fw = arg;
 	struct fw_task *t;
 
-	if (tid <= 0 || tid >= FW_MAX_TID)
+	if (tid <= 0 || tid >= fw->tid_end)
 		return -ESRCH;
 	t = &fw->tasks[tid];
 	if (t->state == FW_FREE || t->state == FW_DYING)
@@ -163,7 +164,7 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	if (fw->on_move)
 		fw->on_move(fw, tid);
 	CHECK(to != CSET_NONE && to < fw->max_csets, "move into css_set %u", to);
-	if (tid <= 0 || tid >= FW_MAX_TID)
+	if (tid <= 0 || tid >= fw->tid_end)
 		return -ESRCH;
 	t = &fw->tasks[tid];
 	if (t->state == FW_FREE || t->state == FW_DYING)
@@ -190,10 +191,10 @@ static int op_threads(void *arg, pid_t tgid, struct core_thread **threads, size_
 	struct fake_world *fw = arg;
 	pid_t tid;
 
-	*threads = calloc(FW_MAX_TID, sizeof(**threads));
+	*threads = calloc(fw->tid_end, sizeof(**threads));
 	CHECK(*threads, "out of memory");
 	*n = 0;
-	for (tid = 1; tid < FW_MAX_TID; tid++) {
+	for (tid = 1; tid < fw->tid_end; tid++) {
 		struct fw_task *t = &fw->tasks[tid];
 
 		if (t->tgid == tgid && (t->state == FW_ALIVE || t->state == FW_UNBORN))
@@ -213,7 +214,7 @@ static int op_each_initial(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t 
 	struct fake_world *fw = arg;
 	pid_t tid;
 
-	for (tid = 1; tid < FW_MAX_TID; tid++)
+	for (tid = 1; tid < fw->tid_end; tid++)
 		if (fw->tasks[tid].state == FW_ALIVE && fw->tasks[tid].place.cset == CSET_INITIAL)
 			fn(fn_arg, tid, fw->tasks[tid].tgid);
 	return 0;
@@ -229,7 +230,7 @@ static void op_pause(void *arg)
 		fw->on_pause(fw);
 		return;
 	}
-	for (tid = 1; tid < FW_MAX_TID; tid++)
+	for (tid = 1; tid < fw->tid_end; tid++)
 		if (fw->tasks[tid].state == FW_UNBORN)
 			fw_fork_end(fw, tid);
 }
@@ -290,6 +291,7 @@ struct fake_world *fw_alloc(uint32_t max_csets)
 
 	CHECK(fw, "out of memory");
 	fw->max_csets = max_csets;
+	fw->tid_end = FW_MAX_TID;
 	fw->count = calloc(max_csets, sizeof(*fw->count));
 	CHECK(fw->count, "out of memory");
 	fw->clock = 1000;
@@ -427,7 +429,7 @@ void fw_exec(struct fake_world *fw, pid_t tid)
 	pid_t tgid = t->tgid, other;
 
 	CHECK(t->state == FW_ALIVE, "exec by %d, which is not alive", tid);
-	for (other = 1; other < FW_MAX_TID; other++) {
+	for (other = 1; other < fw->tid_end; other++) {
 		struct fw_task *o = &fw->tasks[other];
 
 		if (other == tid || o->tgid != tgid)
@@ -462,7 +464,7 @@ void fw_finish_all(struct fake_world *fw)
 {
 	pid_t tid;
 
-	for (tid = 1; tid < FW_MAX_TID; tid++) {
+	for (tid = 1; tid < fw->tid_end; tid++) {
 		if (fw->tasks[tid].state == FW_UNBORN)
 			fw_fork_end(fw, tid);
 		else if (fw->tasks[tid].state == FW_DYING)

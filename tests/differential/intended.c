@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * intended.c - the differences from the kernel's cgroup v1 that are meant, each with its reason.
+ *
+ * An entry says as narrowly as it can when it applies: the operation, what was written or named,
+ * and both answers. Where one side did something and the other did not, the side that is behind
+ * is brought level ("reconcile"), so that the rest of the sequence compares equal worlds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run.h"
+
+/* ---- bringing the sides level -------------------------------------------------------------- */
+
+/* Writes TEXT as root into the file the operation was about, on one side. */
+static int write_level(const struct diff *d, enum side side, const char *text)
+{
+	char group[GROUP_PATH], path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	if (d->group == GROUP_NONE)
+		return -1;
+	tree_path(&d->run->tree, d->group, group, sizeof(group));
+	if (snprintf(path, sizeof(path), "%s/%s/%s", shared->base[side], group, d->file) >= (int)sizeof(path))
+		return -1;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+/* v1 took the number and moved; so shall ucgroup. */
+static int move_too(struct diff *d)
+{
+	int slot = op_named_slot(d->op->data);
+	char text[16];
+	pid_t tid;
+
+	if (slot < 0)
+		slot = d->op->slot; /* some way to write 0 */
+	if (pool_tid(&d->run->pool, slot, 0, &tid))
+		return -1;
+	if (d->run->pool.task[slot].state != TASK_LIVE)
+		return 0;
+	snprintf(text, sizeof(text), "%d", tid);
+	return write_level(d, UCG, text);
+}
+
+/* A flag written on one side only: the other reads the same afterwards. */
+static int set_v1_flag_as_ucgroup(struct diff *d)
+{
+	const char *p = d->command->data[UCG];
+	size_t n = d->command->len[UCG];
+
+	while (n && strchr(" \t\n", *p))
+		p++, n--;
+	return write_level(d, V1, n && strtoull(p, NULL, 0) ? "1" : "0");
+}
+
+static int set_ucgroup_flag_as_v1(struct diff *d)
+{
+	return write_level(d, UCG, strtoull(d->command->data[V1], NULL, 0) ? "1" : "0");
+}
+
+/* v1 took a path that ucgroup refused, or cut one: both get what v1 now has, or none. */
+static int clear_agents(struct diff *d)
+{
+	return write_level(d, V1, "\n") || write_level(d, UCG, "\n") ? -1 : 0;
+}
+
+static int undo_long_name(struct diff *d)
+{
+	char path[PATH_MAX], path2[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.64s/%.2000s", shared->base[V1], d->command->path);
+	snprintf(path2, sizeof(path2), "%.64s/%.2000s", shared->base[V1], d->command->path2);
+	if (d->op->kind == OP_mkdir)
+		return rmdir(path);
+	if (d->op->kind == OP_rename)
+		return rename(path2, path);
+	return 0;
+}
+
+/* ---- when ---------------------------------------------------------------------------------- */
+
+static bool writes(const struct diff *d)
+{
+	return d->op->kind == OP_write || d->op->kind == OP_hwrite;
+}
+
+static bool writes_flag(const struct diff *d)
+{
+	return writes(d) && !d->tasks && strcmp(d->file, "release_agent");
+}
+
+static bool v1_took(const struct diff *d, int ucg_err)
+{
+	return !d->v1->err && d->ucg->err == ucg_err;
+}
+
+static bool has_long_name(const char *path)
+{
+	while (*path) {
+		size_t n = strcspn(path, "/");
+
+		if (n > NAME_MAX)
+			return true;
+		path += n;
+		path += strspn(path, "/");
+	}
+	return false;
+}
+
+static bool is_long_name(const struct diff *d)
+{
+	return d->ucg->err == ENAMETOOLONG &&
+	       (has_long_name(d->command->path) || has_long_name(d->command->path2));
+}
+
+static bool has_nul(const struct diff *d)
+{
+	return memchr(d->command->data[V1], '\0', d->command->len[V1]);
+}
+
+static bool is_nul_to_tasks(const struct diff *d)
+{
+	return writes(d) && d->tasks && has_nul(d) && v1_took(d, EINVAL);
+}
+
+static bool is_nul_to_flag(const struct diff *d)
+{
+	return writes_flag(d) && has_nul(d) && v1_took(d, EINVAL);
+}
+
+static bool is_nul_to_agent(const struct diff *d)
+{
+	return writes(d) && !strcmp(d->file, "release_agent") && has_nul(d) && v1_took(d, EINVAL);
+}
+
+static bool is_latin1_space(const struct diff *d)
+{
+	return writes(d) && d->tasks && v1_took(d, EINVAL) &&
+	       memchr(d->command->data[V1], 0xa0, d->command->len[V1]);
+}
+
+static bool is_space_around_flag(const struct diff *d)
+{
+	return writes_flag(d) && d->v1->err == EINVAL && !d->ucg->err &&
+	       memchr(d->command->data[V1], ' ', d->command->len[V1]);
+}
+
+static bool is_path_max(const struct diff *d)
+{
+	return writes(d) && d->command->len[V1] == PATH_MAX && d->ucg->err == E2BIG;
+}
+
+static int level_path_max(struct diff *d)
+{
+	if (d->v1->err)
+		return 0;
+	return d->tasks ? move_too(d) : set_ucgroup_flag_as_v1(d);
+}
+
+static bool is_agent_not_absolute(const struct diff *d)
+{
+	return writes(d) && !strcmp(d->file, "release_agent") && v1_took(d, EINVAL) &&
+	       d->command->data[V1][0] != '/';
+}
+
+static bool names_zombie(const struct diff *d)
+{
+	int slot = op_named_slot(d->op->data);
+	enum task_state state = slot < 0 ? TASK_NONE : d->run->pool.task[slot].state;
+
+	return writes(d) && d->tasks && d->ucg->err == ESRCH &&
+	       (!d->v1->err || d->v1->err == EACCES) &&
+	       (state == TASK_ZOMBIE || state == TASK_GONE_LEADER);
+}
+
+static bool is_rest_of_removed(const struct diff *d)
+{
+	return d->op->kind == OP_hread && d->v1->removed && d->ucg->removed && !d->v1->err &&
+	       d->ucg->err == ENODEV;
+}
+
+static bool is_big_write_to_removed(const struct diff *d)
+{
+	return d->op->kind == OP_hwrite && d->command->len[V1] >= PATH_MAX &&
+	       d->ucg->err == ENODEV && (d->v1->err == E2BIG || d->v1->err == ENODEV);
+}
+
+/* ---- the list ------------------------------------------------------------------------------ */
+
+static struct entry {
+	const char *name;
+	const char *reason;
+	bool (*when)(const struct diff *d);
+	int (*reconcile)(struct diff *d); /* NULL: nothing to do */
+	unsigned long met;
+} entries[] = {
+	{"names over 255 bytes",
+	 "names have 1 to 255 bytes here; the kernel's kernfs forgets to check",
+	 is_long_name, undo_long_name, 0},
+	{"NUL in a tid",
+	 "the whole input is parsed, and a NUL is junk; the kernel stops reading at it",
+	 is_nul_to_tasks, move_too, 0},
+	{"NUL in a flag", "as above", is_nul_to_flag, set_ucgroup_flag_as_v1, 0},
+	{"NUL in a path", "as above", is_nul_to_agent, clear_agents, 0},
+	{"0xA0 as white space",
+	 "white space is that of the C locale; the kernel takes the input for Latin-1, where 0xA0 is "
+	 "a space, but in UTF-8 it is part of a character",
+	 is_latin1_space, move_too, 0},
+	{"white space around a flag",
+	 "every write may have white space around its number; the kernel takes it around tids only",
+	 is_space_around_flag, set_v1_flag_as_ucgroup, 0},
+	{"a write of exactly PATH_MAX",
+	 "PATH_MAX bytes or more are too many here; the kernel still takes PATH_MAX itself",
+	 is_path_max, level_path_max, 0},
+	{"a release agent that is no absolute path",
+	 "empty, builtin:rmdir or an absolute path; the kernel takes anything and fails later",
+	 is_agent_not_absolute, clear_agents, 0},
+	{"moving a zombie",
+	 "a task that is exiting is no task: ESRCH; the kernel says it moved it and does nothing, or "
+	 "finds that it would not have been allowed",
+	 names_zombie, NULL, 0},
+	{"the rest of a read after removal",
+	 "ENODEV on every read; the kernel hands out what it still has in its buffer",
+	 is_rest_of_removed, NULL, 0},
+	{"a big write after removal",
+	 "ENODEV on every write; the kernel looks at the size first",
+	 is_big_write_to_removed, NULL, 0},
+	/* The two that follow are applied by name, below. */
+	{"files only one side has",
+	 "`cgroup.sane_behavior` is a leftover of the kernel's; `releasable` is a file that the kernel "
+	 "has dropped",
+	 NULL, NULL, 0},
+	{"a picture for each open",
+	 "a list of tasks is one picture for as long as it is open; the kernel makes one at a read "
+	 "from the start and keeps it for about a second, whoever reads",
+	 NULL, NULL, 0},
+};
+
+#define N_ENTRIES (sizeof(entries) / sizeof(*entries))
+
+bool intended(struct diff *d)
+{
+	for (size_t i = 0; i < N_ENTRIES; i++) {
+		struct entry *e = &entries[i];
+
+		if (!e->when || !e->when(d))
+			continue;
+		if (e->reconcile && e->reconcile(d))
+			continue;
+		e->met++;
+		return true;
+	}
+	return false;
+}
+
+static bool remove_line(struct reply *r, const char *line)
+{
+	size_t n = strlen(line);
+	char *p = r->data;
+
+	while (p && (size_t)(r->data + r->len - p) >= n) {
+		if (!memcmp(p, line, n)) {
+			memmove(p, p + n, r->len - (size_t)(p + n - r->data));
+			r->len -= n;
+			return true;
+		}
+		p = memchr(p, '\n', (size_t)(r->data + r->len - p));
+		if (p)
+			p++;
+	}
+	return false;
+}
+
+void intended_listing(enum side side, struct reply *r)
+{
+	if (remove_line(r, side == V1 ? "cgroup.sane_behavior\n" : "releasable\n"))
+		entries[N_ENTRIES - 2].met++;
+}
+
+void intended_picture_used(void)
+{
+	entries[N_ENTRIES - 1].met++;
+}
+
+void intended_report(FILE *out)
+{
+	fprintf(out, "# intended differences met:\n");
+	for (size_t i = 0; i < N_ENTRIES; i++)
+		fprintf(out, "# %8lu  %s\n", entries[i].met, entries[i].name);
+}

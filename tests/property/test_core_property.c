@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_core_property.c - random operations on the core and on a naive model of it, compared as they
+ * go along. Writes TAP.
+ *
+ *	test_core_property [--ops N] [--seed S]		N operations in all (100,000; 1,000,000
+ *							with UCGROUP_TEST_SIZE=large)
+ *	test_core_property --replay FILE		do again what a failure has written down
+ *
+ * A failing sequence is made as short as it gets, written to a file and told step by step.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "property.h"
+
+enum { RUN_OPS = 20000, FULL_EVERY = 50, SHRINK_SECONDS = 60 };
+
+static bool fails(const struct op *ops, size_t n, bool lossy, size_t full_every,
+		  struct prop_result *result)
+{
+	const struct prop_run run = {
+		.ops = ops, .n_ops = n, .full_every = full_every, .lossy = lossy};
+
+	prop_run(&run, result);
+	return result->failed;
+}
+
+/*
+ * Leaves out ever smaller parts for as long as it fails without them. Anything that fails will do: a
+ * short sequence that shows another bug is as good.
+ */
+static size_t shrink(struct op *ops, size_t n, bool lossy)
+{
+	struct op *try = malloc(n * sizeof(*ops));
+	struct prop_result result;
+	time_t end = time(NULL) + SHRINK_SECONDS;
+	size_t full_every = FULL_EVERY;
+
+	if (!try)
+		return n;
+	/* With a comparison after each it fails earlier. */
+	if (n < 3000 && fails(ops, n, lossy, 1, &result)) {
+		full_every = 1;
+		if (result.n_ops + 1 < n)
+			n = result.n_ops + 1;
+	}
+	for (size_t part = n / 2; part && time(NULL) < end; part /= 2) {
+		for (size_t at = 0; at + part <= n && time(NULL) < end;) {
+			memcpy(try, ops, at * sizeof(*ops));
+			memcpy(try + at, ops + at + part, (n - at - part) * sizeof(*ops));
+			if (!fails(try, n - part, lossy, full_every, &result)) {
+				at += part;
+				continue;
+			}
+			n -= part;
+			if (result.n_ops + 1 < n)
+				n = result.n_ops + 1;
+			memcpy(ops, try, n * sizeof(*ops));
+			if (n < 1000 && full_every > 1 && fails(ops, n, lossy, 1, &result)) {
+				full_every = 1;
+				if (result.n_ops + 1 < n)
+					n = result.n_ops + 1;
+			}
+		}
+	}
+	free(try);
+	return n;
+}
+
+static void write_down(const char *path, const struct op *ops, size_t n, bool lossy)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f) {
+		printf("# %s: cannot be written\n", path);
+		return;
+	}
+	fprintf(f, "%s %zu\n", lossy ? "lossy" : "whole", n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s %u %u %u %u\n", op_names[ops[i].kind], ops[i].r[0], ops[i].r[1],
+			ops[i].r[2], ops[i].r[3]);
+	fclose(f);
+	printf("# to see it again: test_core_property --replay %s\n", path);
+}
+
+static struct op *read_back(const char *path, size_t *n, bool *lossy)
+{
+	FILE *f = fopen(path, "r");
+	char word[32];
+	struct op *ops;
+
+	if (!f || fscanf(f, "%31s %zu", word, n) != 2 || *n > 100 * 1000 * 1000) {
+		fprintf(stderr, "%s: not a sequence written by this program\n", path);
+		exit(2);
+	}
+	*lossy = !strcmp(word, "lossy");
+	ops = calloc(*n ? *n : 1, sizeof(*ops));
+	for (size_t i = 0; ops && i < *n; i++) {
+		if (fscanf(f, "%31s %u %u %u %u", word, &ops[i].r[0], &ops[i].r[1], &ops[i].r[2],
+			   &ops[i].r[3]) != 5) {
+			fprintf(stderr, "%s: line %zu is not an operation\n", path, i + 2);
+			exit(2);
+		}
+		while (ops[i].kind < N_OPS && strcmp(op_names[ops[i].kind], word))
+			ops[i].kind++;
+		if (ops[i].kind == N_OPS) {
+			fprintf(stderr, "%s: there is no operation %s\n", path, word);
+			exit(2);
+		}
+	}
+	fclose(f);
+	return ops;
+}
+
+static int replay(const char *path)
+{
+	struct prop_run run = {.full_every = 1, .verbose = true};
+	struct prop_result result;
+	struct op *ops = read_back(path, &run.n_ops, &run.lossy);
+
+	if (!ops)
+		return 2;
+	run.ops = ops;
+	prop_run(&run, &result);
+	if (!result.failed) /* it may be one that only fails when little is looked at */
+		run.full_every = run.n_ops + 1, prop_run(&run, &result);
+	printf("1..1\n%s 1 - replay %s%s%s\n", result.failed ? "not ok" : "ok", path,
+	       result.failed ? ": " : "", result.message);
+	free(ops);
+	return result.failed;
+}
+
+static void explain(struct op *ops, size_t n, bool lossy, uint64_t seed,
+		    const struct prop_result *result)
+{
+	struct prop_run run = {.ops = ops, .full_every = 1, .lossy = lossy, .verbose = true};
+	struct prop_result again;
+	char path[128];
+
+	printf("# seed %" PRIu64 ", operation %zu: %s\n", seed, result->n_ops, result->message);
+	if (result->n_ops + 1 < n)
+		n = result->n_ops + 1;
+	run.n_ops = shrink(ops, n, lossy);
+	printf("# %zu operations are enough:\n", run.n_ops);
+	prop_run(&run, &again);
+	if (!again.failed)
+		run.full_every = FULL_EVERY, prop_run(&run, &again);
+	snprintf(path, sizeof(path), "/tmp/ucgroup-core-property.%" PRIu64, seed);
+	write_down(path, ops, run.n_ops, lossy);
+}
+
+static void add_up(struct prop_result *sum, const struct prop_result *result)
+{
+	for (int k = 0; k < N_OPS; k++) {
+		sum->n_done[k] += result->n_done[k];
+		sum->n_refused[k] += result->n_refused[k];
+	}
+	sum->n_delivered += result->n_delivered;
+	sum->n_races += result->n_races;
+	sum->n_rebuilds += result->n_rebuilds;
+}
+
+/* A test that does not do what it says is worth nothing. */
+static bool enough_done(const struct prop_result *sum, size_t n_ops)
+{
+	bool ok = sum->n_delivered > n_ops / 500 && sum->n_races > n_ops / 2000 &&
+		  sum->n_rebuilds > n_ops / 2000;
+
+	printf("# %" PRIu64 " releases, %" PRIu64 " races, %" PRIu64 " rebuilds;", sum->n_delivered,
+	       sum->n_races, sum->n_rebuilds);
+	for (int k = 0; k < N_OPS; k++) {
+		printf(" %s %" PRIu64, op_names[k], sum->n_done[k]);
+		if (sum->n_refused[k])
+			printf("(-%" PRIu64 ")", sum->n_refused[k]);
+		ok &= sum->n_done[k] > n_ops / 5000;
+	}
+	printf("\n");
+	return ok;
+}
+
+static int run_all(size_t n_ops, uint64_t seed)
+{
+	struct op *ops = calloc(RUN_OPS, sizeof(*ops));
+	struct prop_result sum = {.n_ops = 0};
+	size_t n_runs = (n_ops + RUN_OPS - 1) / RUN_OPS;
+	int n_failed = 0;
+
+	if (!ops)
+		return 2;
+	printf("1..%zu\n", n_runs + 1);
+	for (size_t i = 0; i < n_runs; i++) {
+		bool lossy = i % 2;
+		size_t n = n_ops - i * RUN_OPS < RUN_OPS ? n_ops - i * RUN_OPS : RUN_OPS;
+		struct prop_result result;
+		bool failed;
+
+		ops_generate(ops, n, seed + i);
+		failed = fails(ops, n, lossy, FULL_EVERY, &result);
+		printf("%s %zu - %zu operations, seed %" PRIu64 "%s\n", failed ? "not ok" : "ok",
+		       i + 1, n, seed + i, lossy ? ", entries lost" : "");
+		add_up(&sum, &result);
+		n_failed += failed;
+		if (failed && n_failed < 3)
+			explain(ops, n, lossy, seed + i, &result);
+		fflush(stdout);
+	}
+	if (n_failed)
+		printf("ok %zu # SKIP what was done is not counted where a run failed\n", n_runs + 1);
+	else if (enough_done(&sum, n_ops))
+		printf("ok %zu - every kind of operation was done\n", n_runs + 1);
+	else
+		printf("not ok %zu - every kind of operation was done\n", n_runs + 1), n_failed++;
+	free(ops);
+	return n_failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"ops", required_argument, NULL, 'n'},
+						{"seed", required_argument, NULL, 's'},
+						{"replay", required_argument, NULL, 'r'},
+						{NULL, 0, NULL, 0}};
+	const char *size = getenv("UCGROUP_TEST_SIZE");
+	size_t n_ops = size && !strcmp(size, "large") ? 1000000 : 100000;
+	uint64_t seed = 1;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			n_ops = strtoull(optarg, NULL, 0);
+			break;
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			return replay(optarg);
+		default:
+			return 2;
+		}
+	}
+	return run_all(n_ops, seed);
+}
