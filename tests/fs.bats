@@ -77,6 +77,10 @@ is() { # GOT EXPECTED
 	chmod 777 "$M"
 	as_nobody mkdir "$M/his"
 	is "$(stat -c %u:%g "$M/his" "$M/his/tasks" | sort -u)" 65534:65534
+	chgrp 4711 "$M/his"
+	chmod 2775 "$M/his"
+	as_nobody mkdir "$M/his/team"
+	is "$(stat -c %A:%g "$M/his/team" "$M/his/team/tasks" | tr '\n' ' ')" "drwxr-sr-x:4711 -rw-r--r--:4711 "
 }
 
 @test "names: blanks, unicode, 255 bytes; not 256, not a newline" {
@@ -318,6 +322,10 @@ is() { # GOT EXPECTED
 	touch -d @12345 "$M/a/cgroup.procs"
 	is "$(stat -c '%a %u %g' "$M/a" "$M/a/tasks" | tr '\n' ' ')" "711 65534 65533 600 65534 65533 "
 	is "$(stat -c '%u %Y' "$M/a/cgroup.procs")" "0 12345"
+	sleep 0.01
+	before=$(stat -c %.9Z "$M/a")
+	chmod 711 "$M/a"
+	is "$([[ $(stat -c %.9Z "$M/a") > $before ]] && echo later)" later
 	as_nobody mkdir "$M/a/his"
 	run as_nobody chmod 777 "$M/a/cgroup.procs"
 	[[ $status -ne 0 && $output == *"not permitted"* ]]
@@ -339,6 +347,7 @@ is() { # GOT EXPECTED
 	    expect("ENODATA", os.setxattr, f, "user.n", b"", os.XATTR_REPLACE)
 	    expect("ENODATA", os.getxattr, f, "user.n")
 	    expect("ENODATA", os.removexattr, f, "user.n")
+	    expect("EINVAL", os.setxattr, f, "user.", b"1")
 	    expect("ENOTSUP", os.setxattr, f, "security.x", b"1")
 	    expect("ENOTSUP", os.getxattr, f, "system.posix_acl_access")
 	    expect("ENOTSUP", os.getxattr, f, "security.capability")

@@ -74,6 +74,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	if (!err && to_set & kept) {
 		cgroup_attr(n.cgrp, n.cft, &attr);
 		merge(&attr, st, to_set);
+		attr.ctime_ns = now_ns();
 		err = cgroup_set_attr(n.cgrp, n.cft, &attr);
 		if (!err && !n.dead)
 			notify_attr(m, &n);

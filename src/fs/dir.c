@@ -57,16 +57,31 @@ static void change_end(struct fs_mount *m)
 	m->fs->change = (struct change){0};
 }
 
+/* As everywhere, a directory in a set-group-id one takes its group and is one itself. */
+static void inherit_group(const struct cgroup *parent, mode_t *mode, gid_t *gid)
+{
+	struct core_attr attr;
+
+	cgroup_attr(parent, NULL, &attr);
+	*mode &= 01777;
+	if (!(attr.mode & S_ISGID))
+		return;
+	*mode |= S_ISGID;
+	*gid = attr.gid;
+}
+
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct fs_mount *m = req_mount(req);
 	struct node dir, n = {0};
+	gid_t gid = ctx->gid;
 	int err = node_get_dir(m, parent, &dir);
 
 	if (!err) {
+		inherit_group(dir.cgrp, &mode, &gid);
 		change_begin(m, dir.cgrp, name);
-		err = cgroup_mkdir(dir.cgrp, name, mode & 07777, ctx->uid, ctx->gid, &n.cgrp);
+		err = cgroup_mkdir(dir.cgrp, name, mode, ctx->uid, gid, &n.cgrp);
 		change_end(m);
 	}
 	if (err)

@@ -150,9 +150,17 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_buf(req, l.buf, l.used);
 }
 
+/* There is nothing to sync; the kernel's cgroups say so, too. */
+static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	(void)ino, (void)datasync, (void)fi;
+	fuse_reply_err(req, EINVAL);
+}
+
 void listing_init(struct fuse_lowlevel_ops *ops)
 {
 	ops->opendir = op_opendir;
 	ops->releasedir = op_releasedir;
 	ops->readdir = op_readdir;
+	ops->fsyncdir = op_fsyncdir;
 }

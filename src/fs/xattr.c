@@ -15,6 +15,8 @@ static int xattr_node(fuse_req_t req, fuse_ino_t ino, const char *name, struct n
 {
 	if (!has_prefix(name, "user.") && !has_prefix(name, "trusted."))
 		return -EOPNOTSUPP;
+	if (!strchr(name, '.')[1])
+		return -EINVAL;
 	return node_get(req_mount(req), ino, n);
 }
 
