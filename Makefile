@@ -37,7 +37,7 @@ stress: build
 	@scripts/as-root scripts/run-tests $(BUILD) --large stress
 
 differential: build
-	@scripts/as-root scripts/run-tests $(BUILD) --large differential
+	@scripts/as-root env UCGROUP_BUILD=$(abspath $(BUILD)) tests/differential/compare large
 
 bench: build
 	@scripts/as-root bench/run $(BUILD)

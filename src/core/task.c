@@ -254,6 +254,26 @@ void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 		tell_fork(core, tid, tgid);
 }
 
+/*
+ * Between a loss and the walk: TID is in FROM, which the lists do not know. Who was listed has died,
+ * and another was born there.
+ */
+static const struct task *refit(struct core *core, pid_t tid, pid_t tgid, uint32_t from)
+{
+	const struct task *task = core_task(core, tid);
+	struct cset *cset = cset_by_id(core, from);
+
+	if (!core->in_rebuild || core->walked)
+		return task;
+	if (task)
+		core_task_died(core, tid, task->cset);
+	if (!cset || from == CSET_INITIAL)
+		return NULL;
+	place(core, tid, tgid, cset);
+	tell_fork(core, tid, tgid);
+	return core_task(core, tid);
+}
+
 void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, uint32_t to)
 {
 	const struct task *task = core_task(core, tid);
@@ -261,8 +281,10 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 
 	core->stats.moved++;
 	core_forget_move(core, tid);
-	if ((task ? task->cset : CSET_INITIAL) != from)
+	if ((task ? task->cset : CSET_INITIAL) != from) {
 		oddity(core, "a task moved from elsewhere", tid, from);
+		task = refit(core, tid, tgid, from);
+	}
 	if (!cset) {
 		oddity(core, "a task moved to no css_set", tid, to);
 		return;
@@ -311,6 +333,8 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 		oddity(core, "a task of no css_set changed its tid", old, id);
 		return;
 	}
+	if (!core_task(core, old) || core_task(core, old)->cset != id)
+		refit(core, old, new, id);
 	place(core, new, new, cset);
 	tell_retid(core, old, new);
 	if (core_task(core, old))

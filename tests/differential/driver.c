@@ -109,7 +109,7 @@ static void report(struct world *world, const struct settings *s, long number,
 		fprintf(f, "# %s\n", small.why);
 		sequence_print(f, "", &small);
 		fclose(f);
-		printf("# to run it again: tests/differential/run replay %s\n", file);
+		printf("# to run it again: tests/differential/compare replay %s\n", file);
 	}
 	fflush(stdout);
 	free(small.ops);
