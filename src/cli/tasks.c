@@ -249,8 +249,13 @@ int cmd_kill(struct cli *cli, int argc, char **argv)
 	for (;;) {
 		rc = ucgroup_list(cli->c, a.dir, UCGROUP_RECURSIVE, &pids, &n);
 		if (rc) {
+			/* A group that was there is gone: it has been released, and removed. */
+			bool gone = told && rc == -ENOENT;
+
 			free(told);
-			return cli_fail(cli, "cannot list %s: %s", a.dir, cli_reason(cli, rc));
+			return gone ? CLI_DONE :
+				      cli_fail(cli, "cannot list %s: %s", a.dir,
+					       cli_reason(cli, rc));
 		}
 		refused = signal_new(pids, n, told, n_told, a.sig, &error);
 		free(told);
