@@ -25,6 +25,7 @@ struct cli {
 	bool json;
 	struct ucgroup *c; /* once connected */
 	char reason[256];  /* of cli_reason() */
+	char named[128];   /* the instance, when an option of mount(8) names it */
 };
 
 struct command {

@@ -33,17 +33,20 @@ static int usage(const struct cli *cli)
 static int take_instance(struct cli *cli, char *options)
 {
 	char *instance = NULL;
+	bool valid;
 
 	if (!cli_take_option(options, "instance", &instance))
 		return 0;
-	if (!instance || !paths_instance_valid(instance)) {
+	valid = instance && paths_instance_valid(instance);
+	if (valid) {
+		snprintf(cli->named, sizeof(cli->named), "%s", instance);
+		cli->instance = cli->named;
+	} else {
 		cli_fail(cli, "instance=%s: 1 to %d of A-Z a-z 0-9 . _ -, not starting with a dot",
 			 instance ? instance : "", PATHS_INSTANCE_MAX);
-		free(instance);
-		return EX_MOUNT_FAIL;
 	}
-	cli->instance = instance; /* for the rest of the program */
-	return 0;
+	free(instance);
+	return valid ? 0 : EX_MOUNT_FAIL;
 }
 
 static int mount_helper(struct cli *cli, int argc, char **argv, const char *type)

@@ -114,6 +114,28 @@ static bool parse_pid(const char *text, pid_t *pid)
 	return !errno && !*end && isdigit(text[0]) && v > 0 && v <= 4 * 1024 * 1024;
 }
 
+/* PIDS and ERRORS have room for all of A's arguments. */
+static int attach(struct cli *cli, const struct task_args *a, pid_t *pids, int *errors)
+{
+	int i, rc;
+
+	for (i = 0; i < a->n_rest; i++) {
+		if (parse_pid(a->rest[i], &pids[i]))
+			continue;
+		cli_fail(cli, "'%s' is no process id", a->rest[i]);
+		return CLI_USAGE;
+	}
+	if (cli_connect(cli))
+		return CLI_FAILED;
+	rc = ucgroup_move_many(cli->c, a->dir, pids, (size_t)a->n_rest,
+			       a->threads ? UCGROUP_THREADS : 0, errors);
+	for (i = 0; rc && i < a->n_rest; i++)
+		if (errors[i])
+			cli_fail(cli, "cannot move %d into %s: %s", pids[i], a->dir,
+				 cli_reason(cli, errors[i]));
+	return rc ? CLI_FAILED : CLI_DONE;
+}
+
 int cmd_attach(struct cli *cli, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
@@ -122,32 +144,17 @@ int cmd_attach(struct cli *cli, int argc, char **argv)
 	};
 	struct task_args a = {0};
 	pid_t *pids;
-	int i, rc, *errors;
+	int rc, *errors;
 
 	cli_parse("attach", options, parse_attach, "DIR PID…",
 		  "Moves processes, with all their threads, into DIR.", ARGP_IN_ORDER, argc, argv,
 		  &a);
 	pids = calloc((size_t)a.n_rest, sizeof(*pids));
 	errors = calloc((size_t)a.n_rest, sizeof(*errors));
-	if (!pids || !errors)
-		return cli_fail(cli, "out of memory");
-	for (i = 0; i < a.n_rest; i++) {
-		if (parse_pid(a.rest[i], &pids[i]))
-			continue;
-		cli_fail(cli, "'%s' is no process id", a.rest[i]);
-		return CLI_USAGE;
-	}
-	if (cli_connect(cli))
-		return CLI_FAILED;
-	rc = ucgroup_move_many(cli->c, a.dir, pids, (size_t)a.n_rest,
-			       a.threads ? UCGROUP_THREADS : 0, errors);
-	for (i = 0; rc && i < a.n_rest; i++)
-		if (errors[i])
-			cli_fail(cli, "cannot move %d into %s: %s", pids[i], a.dir,
-				 cli_reason(cli, errors[i]));
+	rc = pids && errors ? attach(cli, &a, pids, errors) : cli_fail(cli, "out of memory");
 	free(pids);
 	free(errors);
-	return rc ? CLI_FAILED : CLI_DONE;
+	return rc;
 }
 
 /* ---- kill ------------------------------------------------------------------------------------- */
