@@ -473,7 +473,7 @@ is() { # GOT EXPECTED
 		ls -l "$M/a" "$N/a" >/dev/null
 		stray
 		echo "$STRAY" >"$M/a/tasks"
-		kill "$STRAY"
+		kill -KILL "$STRAY"
 		ucg_await 5 test ! -e "$M/a"
 		is "$(ls -d "$N/a" 2>&1 | grep -c 'No such')" 1
 		is "$(stat -c %h "$M" "$N" | tr '\n' ' ')" "2 2 "
