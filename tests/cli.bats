@@ -644,7 +644,7 @@ calls_are() {
 	ucg_await 5 grep -q "for /a of jobs: killed by signal 11" "$UCG_TMP/log"
 	echo "$UCG_TMP/missing" >"$M/release_agent"
 	ucg exec "$M/a" true
-	ucg_await 5 grep -q "cannot run release agent $UCG_TMP/missing.*no such file" "$UCG_TMP/log"
+	ucg_await 5 grep -q "cannot run release agent $UCG_TMP/missing.*No such file" "$UCG_TMP/log"
 	ucg_await 5 lines_are 6 "$UCG_TMP/events"
 	cat "$UCG_TMP/events"
 	[ "$(grep -c ' release jobs:/a ' "$UCG_TMP/events")" = 3 ]
@@ -654,6 +654,34 @@ calls_are() {
 	[ "$(stat_of releases.failed)" = 3 ]
 	# No zombie is left.
 	[ -z "$(ps -o stat= --ppid "$(ucg_daemon_pid)")" ]
+}
+
+@test "an agent's path may lead through a mount of ours" {
+	mount_jobs "release_agent=$M/no/such/agent"
+	ucg exec -r "$M/a" true
+	ucg_await 5 eval '[ "$(timeout 5 "$UCG_BUILD/ucgroup" stats |
+		sed -n "s/^releases.failed //p")" = 1 ]'
+	ln -s "$M/../real" "$UCG_TMP/link"
+	printf '#!/bin/sh\necho $1 >%s/called\n' "$UCG_TMP" >"$UCG_TMP/real"
+	chmod 755 "$UCG_TMP/real"
+	echo "$UCG_TMP/link" >"$M/release_agent"
+	ucg exec "$M/a" true
+	ucg_await 5 grep -qx /a "$UCG_TMP/called"
+}
+
+@test "a hierarchy that lost its last mount goes with its last group" {
+	mount_jobs release_agent=builtin:rmdir
+	ucgroup exec -r "$M/a" sleep 100 3>&- &
+	local pid=$!
+	STRAYS+=($pid)
+	ucg_await 5 grep -qx $pid "$M/a/tasks"
+	ucg umount "$M"
+	run ucg hierarchies
+	says jobs
+	run ucg ps
+	says "$pid"
+	kill -KILL $pid
+	ucg_await 5 eval '! ucg hierarchies | grep -q jobs'
 }
 
 @test "watch tells releases, of a subtree or of all" {

@@ -16,29 +16,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/wait.h>
 #include <syslog.h>
 
 #include "daemon.h"
 
 #define BUILTIN_RMDIR "builtin:rmdir"
-#define DELIVERIES_A_TURN 128 /* that start no process; then others have their turn */
+#define DELIVERIES_A_TURN 128 /* then others have their turn */
 #define RETRY_MS 100	      /* until a process can be made again */
 
 /* One call of an agent. */
 struct run {
-	uv_process_t process;
 	LIST_ENTRY(run) link;
 	struct daemon *d;
-	char *agent, *path, *label;
+	struct program program;
+	char *agent, *path, *label, *env;
 	uint64_t cgroup, parent; /* serials */
 	uint32_t hierarchy;
+	bool starting; /* the program is about to be executed */
 };
 
 struct agents {
 	uv_async_t wake;
 	uv_timer_t retry_timer;
-	LIST_HEAD(, run) running;
-	struct run *retry; /* could not be started for want of a process; goes first */
+	LIST_HEAD(, run) running; /* those that are starting included */
+	struct run *retry;	  /* could not be started for want of a process; goes first */
 	struct agents_stats stats;
 };
 
@@ -47,6 +49,7 @@ static void run_free(struct run *run)
 	free(run->agent);
 	free(run->path);
 	free(run->label);
+	free(run->env);
 	free(run);
 }
 
@@ -92,97 +95,91 @@ static void tell_end(const struct run *run, int status)
 	watch_tell(d, &ev, cgrp);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-	run_free((struct run *)handle->data);
-}
-
-static void on_exit_of(uv_process_t *process, int64_t status, int sig)
-{
-	struct run *run = process->data;
-	struct agents *a = run->d->agents;
-
-	if (sig)
-		daemon_log(run->d, LOG_WARNING,
-			   "release agent %s for %s of %s: killed by signal %d", run->agent,
-			   run->path, run->label, sig);
-	else if (status)
-		daemon_log(run->d, LOG_WARNING, "release agent %s for %s of %s: exit status %d",
-			   run->agent, run->path, run->label, (int)status);
-	if (sig || status)
-		a->stats.failed++;
-	LIST_REMOVE(run, link);
-	a->stats.running--;
-	tell_end(run, sig ? 128 + sig : (int)status);
-	uv_close((uv_handle_t *)process, on_closed);
-	agents_wake(run->d);
-}
-
-/*
- * The agent gets exactly this: two arguments, three variables, "/", /dev/null three times, no
- * descriptor (ours are all close-on-exec), no blocked signal (libuv), and a session of its own so
- * that a signal to the daemon's terminal does not reach it.
- */
-static int spawn(struct run *run)
-{
-	static char home[] = "HOME=/", path[] = "PATH=/sbin:/bin:/usr/sbin:/usr/bin", root[] = "/";
-	char *argv[] = {run->agent, run->path, NULL};
-	char *env[] = {home, path, NULL, NULL};
-	uv_stdio_container_t null[3] = {
-		{.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_IGNORE}};
-	uv_process_options_t o = {
-		.exit_cb = on_exit_of,
-		.file = run->agent,
-		.args = argv,
-		.env = env,
-		.cwd = root,
-		.flags = UV_PROCESS_DETACHED,
-		.stdio = null,
-		.stdio_count = 3,
-	};
-	int rc;
-
-	if (asprintf(&env[2], "UCGROUP_HIERARCHY=%s", run->label) < 0)
-		return -ENOMEM;
-	run->process.data = run;
-	rc = uv_spawn(&run->d->loop, &run->process, &o);
-	free(env[2]);
-	return rc;
-}
-
-/* RUN is used up. 0: the next may follow; -EAGAIN: it will be tried again later. */
-static int start(struct run *run)
+static void finish(struct run *run)
 {
 	struct daemon *d = run->d;
-	struct agents *a = d->agents;
+
+	LIST_REMOVE(run, link);
+	d->agents->stats.running--;
+	run_free(run);
+	agents_wake(d);
+}
+
+static void on_end(struct program *program, int status)
+{
+	struct run *run = program->data;
+	int told = status;
+
+	if (WIFSIGNALED(status)) {
+		told = 128 + WTERMSIG(status);
+		daemon_log(run->d, LOG_WARNING,
+			   "release agent %s for %s of %s: killed by signal %d", run->agent,
+			   run->path, run->label, WTERMSIG(status));
+	} else {
+		told = WEXITSTATUS(status);
+		if (told)
+			daemon_log(run->d, LOG_WARNING,
+				   "release agent %s for %s of %s: exit status %d", run->agent,
+				   run->path, run->label, told);
+	}
+	if (told)
+		run->d->agents->stats.failed++;
+	tell_end(run, told);
+	finish(run);
+}
+
+static bool may_pass(int error)
+{
+	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+static void on_start(struct program *program, int error)
+{
+	struct run *run = program->data;
+	struct agents *a = run->d->agents;
+
+	run->starting = false;
+	if (!error) {
+		a->stats.started++;
+		agents_wake(run->d);
+		return;
+	}
+	if (may_pass(error) && !a->retry && !run->d->stopping) {
+		daemon_log(run->d, LOG_WARNING, "release agent %s for %s of %s: %s; trying again",
+			   run->agent, run->path, run->label, strerror(-error));
+		LIST_REMOVE(run, link);
+		a->stats.running--;
+		a->retry = run;
+		agents_wake(run->d);
+		return;
+	}
+	daemon_log(run->d, LOG_ERR, "cannot run release agent %s for %s of %s: %s", run->agent,
+		   run->path, run->label, strerror(-error));
+	a->stats.failed++;
+	tell_end(run, error);
+	finish(run);
+}
+
+/* The agent gets two arguments and three variables; program_start() sees to the rest. */
+static void start(struct run *run)
+{
+	static char home[] = "HOME=/", path[] = "PATH=/sbin:/bin:/usr/sbin:/usr/bin";
+	struct agents *a = run->d->agents;
 	int rc;
 
-	rc = spawn(run);
-	if (!rc) {
-		LIST_INSERT_HEAD(&a->running, run, link);
-		a->stats.running++;
-		a->stats.started++;
-		return 0;
-	}
-	if (rc == -EAGAIN || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE) {
-		daemon_log(d, LOG_WARNING, "release agent %s for %s of %s: %s; trying again",
-			   run->agent, run->path, run->label, uv_strerror(rc));
-		/* libuv has the handle in its loop by now, and frees nothing: a new one is used. */
-		a->retry = calloc(1, sizeof(*a->retry));
-		if (a->retry) {
-			*a->retry = *run;
-			memset(&a->retry->process, 0, sizeof(a->retry->process));
-			run->agent = run->path = run->label = NULL;
-			uv_close((uv_handle_t *)&run->process, on_closed);
-			return -EAGAIN;
-		}
-	}
-	daemon_log(d, LOG_ERR, "cannot run release agent %s for %s of %s: %s", run->agent,
-		   run->path, run->label, uv_strerror(rc));
-	a->stats.failed++;
-	tell_end(run, rc);
-	uv_close((uv_handle_t *)&run->process, on_closed);
-	return 0;
+	run->program = (struct program){
+		.argv = {run->agent, run->path, NULL},
+		.env = {home, path, run->env, NULL},
+		.on_start = on_start,
+		.on_end = on_end,
+		.data = run,
+	};
+	run->starting = true;
+	LIST_INSERT_HEAD(&a->running, run, link);
+	a->stats.running++;
+	rc = program_start(run->d, &run->program);
+	if (rc)
+		on_start(&run->program, rc);
 }
 
 /* ---- delivery --------------------------------------------------------------------------------- */
@@ -211,18 +208,19 @@ static struct run *run_new(struct daemon *d, struct hierarchy *h, struct cgroup 
 	run->path = path;
 	run->agent = strdup(hierarchy_release_agent(h));
 	run->label = strdup(hierarchy_label(h));
+	if (asprintf(&run->env, "UCGROUP_HIERARCHY=%s", hierarchy_label(h)) < 0)
+		run->env = NULL;
 	run->hierarchy = hierarchy_id(h);
 	run->cgroup = cgroup_serial(cgrp);
 	run->parent = cgroup_parent(cgrp) ? cgroup_serial(cgroup_parent(cgrp)) : run->cgroup;
-	if (run->agent && run->label)
+	if (run->agent && run->label && run->env)
 		return run;
 	run->path = NULL;
 	run_free(run);
 	return NULL;
 }
 
-/* 1: a process was started; 0: none was needed; -EAGAIN: wait before the next one. */
-static int deliver(struct daemon *d, struct hierarchy *h, struct cgroup *cgrp)
+static void deliver(struct daemon *d, struct hierarchy *h, struct cgroup *cgrp)
 {
 	const char *agent = hierarchy_release_agent(h);
 	char *path = path_of(cgrp);
@@ -238,23 +236,21 @@ static int deliver(struct daemon *d, struct hierarchy *h, struct cgroup *cgrp)
 	if (!path) {
 		daemon_log(d, LOG_CRIT, "out of memory: a release of %s went undelivered",
 			   hierarchy_label(h));
-		return 0;
+		return;
 	}
 	d->agents->stats.delivered++;
 	watch_tell(d, &ev, cgrp);
-	if (!*agent || !strcmp(agent, BUILTIN_RMDIR)) {
-		if (*agent)
-			remove_cgroup(d, cgrp, path, hierarchy_label(h));
-		free(path);
-		return 0;
-	}
-	run = run_new(d, h, cgrp, path);
-	if (!run) {
+	if (*agent && strcmp(agent, BUILTIN_RMDIR) != 0) {
+		run = run_new(d, h, cgrp, path);
+		if (run) {
+			start(run);
+			return;
+		}
 		daemon_log(d, LOG_CRIT, "out of memory: %s was not told of %s", agent, path);
-		free(path);
-		return 0;
+	} else if (*agent) {
+		remove_cgroup(d, cgrp, path, hierarchy_label(h));
 	}
-	return start(run) ? -EAGAIN : 1;
+	free(path);
 }
 
 static bool needs_process(const struct hierarchy *h)
@@ -264,22 +260,36 @@ static bool needs_process(const struct hierarchy *h)
 	return *agent && strcmp(agent, BUILTIN_RMDIR) != 0;
 }
 
+/*
+ * May a program be started for H now? One at a time: the next when the one before is known to
+ * execute, so that they start in the order of the releases.
+ */
+static bool may_start(const struct daemon *d, const struct hierarchy *h)
+{
+	const struct agents *a = d->agents;
+	const struct run *run;
+
+	if (a->retry || a->stats.running >= AGENTS_MAX)
+		return false;
+	LIST_FOREACH(run, &a->running, link)
+		if (run->starting && run->hierarchy == hierarchy_id(h))
+			return false;
+	return true;
+}
+
 /* Deliver what H may in this turn. true: there is more that could be delivered at once. */
 static bool deliver_some(struct daemon *d, struct hierarchy *h)
 {
-	struct agents *a = d->agents;
 	struct cgroup *cgrp;
 	int i;
 
 	for (i = 0; i < DELIVERIES_A_TURN; i++) {
-		if (needs_process(h) && (a->retry || a->stats.running >= AGENTS_MAX))
+		if (needs_process(h) && !may_start(d, h))
 			return false;
 		cgrp = core_release_next(h);
 		if (!cgrp)
 			return false;
-		/* Making a process takes a millisecond: others have their turn before the next. */
-		if (deliver(d, h, cgrp))
-			break;
+		deliver(d, h, cgrp);
 	}
 	return core_releases_pending(h) > 0;
 }
@@ -308,7 +318,7 @@ static void on_wake(uv_async_t *wake)
 	struct hierarchy *h, *next;
 	bool more = false;
 
-	/* A removal never dissolves a hierarchy (only an unmount does), so NEXT stays good. */
+	/* Nothing here dissolves a hierarchy, so NEXT stays good. */
 	for (h = core_hierarchy_next(d->core, NULL); h; h = next) {
 		next = core_hierarchy_next(d->core, h);
 		if (core_releases_pending(h))
@@ -351,22 +361,35 @@ void agents_get_stats(const struct daemon *d, struct agents_stats *stats)
 void agents_stop(struct daemon *d)
 {
 	struct agents *a = d->agents;
-	struct run *run;
+	struct run *run, *next;
 
 	if (!a)
 		return;
-	while ((run = LIST_FIRST(&a->running))) {
+	/* What is starting comes back to on_start(), while the loop is closed. */
+	for (run = LIST_FIRST(&a->running); run; run = next) {
+		next = LIST_NEXT(run, link);
+		if (run->starting)
+			continue;
+		program_forget(d, &run->program);
 		LIST_REMOVE(run, link);
-		uv_close((uv_handle_t *)&run->process, on_closed);
+		run_free(run);
 	}
 	if (a->retry)
 		run_free(a->retry);
+	a->retry = NULL;
 	uv_close((uv_handle_t *)&a->retry_timer, NULL);
 	uv_close((uv_handle_t *)&a->wake, NULL);
 }
 
 void agents_free(struct daemon *d)
 {
+	struct run *run;
+
+	/* Those that were just starting when the end came. */
+	while (d->agents && (run = LIST_FIRST(&d->agents->running))) {
+		LIST_REMOVE(run, link);
+		run_free(run);
+	}
 	free(d->agents);
 	d->agents = NULL;
 }

@@ -77,6 +77,8 @@ struct daemon {
 	LIST_HEAD(, listening) listening; /* of fds.c */
 
 	struct sweep sweep;
+	LIST_HEAD(, program) programs; /* that execute */
+	uv_signal_t on_child;
 	struct control *control;
 	struct agents *agents;
 	struct waits *waits;
@@ -127,6 +129,31 @@ int fds_watch(struct daemon *d, int fd, void (*fn)(void *arg, int fd), void *arg
 int plugins_register(struct daemon *d);
 /* After the core is gone. */
 void plugins_close(struct daemon *d);
+
+/* ---- program.c: starts programs without waiting for them ---------------------------------------- */
+
+struct program {
+	char *argv[3], *env[4]; /* end with NULL; argv[0] is the absolute path of the program */
+	/* It executes, or -errno. on_end follows only the former. */
+	void (*on_start)(struct program *p, int error);
+	void (*on_end)(struct program *p, int status); /* as of waitpid(2); P may be freed */
+	void *data;
+	/* Of program.c: */
+	LIST_ENTRY(program) link;
+	struct daemon *d;
+	uv_work_t work;
+	pid_t pid;
+	int error;
+};
+int programs_start(struct daemon *d);
+/*
+ * Execute P, whose memory must stay until on_end or a failed on_start. Neither is called from
+ * here. -errno: and neither ever is.
+ */
+int program_start(struct daemon *d, struct program *p);
+/* It goes on by itself; on_end is not called any more. */
+void program_forget(struct daemon *d, struct program *p);
+void programs_stop(struct daemon *d);
 
 /* ---- agents.c --------------------------------------------------------------------------------- */
 

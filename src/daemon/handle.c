@@ -382,6 +382,7 @@ void handle_request(struct client *c, const struct wire_request *req)
 {
 	/* What was unmounted before the request was sent is gone in what it sees. */
 	fs_reap(c->d->fs);
+	core_reap_hierarchies(c->d->core);
 	switch (req->op) {
 	case WIRE_MKDIR:
 	case WIRE_RMDIR:

@@ -184,6 +184,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
 	do {
 		core_settle(d->core);
 		waits_look(d);
+		core_reap_hierarchies(d->core);
 	} while (!d->tracker_ops->may_sleep(d->tracker));
 }
 
@@ -262,6 +263,8 @@ static int start_all(struct daemon *d)
 	if (!rc)
 		rc = start_tracker(d);
 	if (!rc)
+		rc = programs_start(d);
+	if (!rc)
 		rc = agents_start(d);
 	if (!rc)
 		rc = waits_start(d);
@@ -293,6 +296,7 @@ static void stop_all(struct daemon *d)
 	control_stop(d);
 	waits_stop(d);
 	agents_stop(d);
+	programs_stop(d);
 	if (d->fs) {
 		fs_stop(d->fs);
 		fs_free(d->fs);
