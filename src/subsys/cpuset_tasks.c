@@ -160,11 +160,16 @@ static bool is_everything(const struct cpuset_ctx *ctx, const struct mask *m)
 	return mask_is_subset(&all, m);
 }
 
+static bool is_bound(const struct cpuset *cs)
+{
+	return !cpuset_is_root(cs) && cpuset_restricts(cs);
+}
+
 static void wish_of(const struct cpuset *cs, const struct task_affinity *aff, enum adopt adopt,
 		    struct mask *wish)
 {
 	struct mask all;
-	bool known = aff->has_asked;
+	bool known = aff->has_asked && adopt != ADOPT_ALL;
 
 	mask_fill(&all, cs->ctx->n_cpus);
 	if (known) {
@@ -181,7 +186,7 @@ static void wish_of(const struct cpuset *cs, const struct task_affinity *aff, en
 static void cut_down(const struct cpuset *cs, const struct mask *wish, struct mask *res)
 {
 	*res = *wish;
-	if (cpuset_is_root(cs) || !cpuset_restricts(cs))
+	if (!is_bound(cs))
 		return;
 	mask_and(res, wish, &cs->cpus);
 	if (mask_is_empty(res))
@@ -233,13 +238,16 @@ static bool has(const struct cpuset *cs, const struct task_affinity *aff, const 
 	return mask_equal(&now, &want);
 }
 
-/*
- * Gives TASK, which is in CS, what it is due there. FORCE: also if it seems to have it (offline
- * CPUs do not show). True: its affinity was another one before.
- */
-static bool settle(struct cpuset *cs, const struct cgroup_task *task, enum adopt adopt, bool force)
+struct how {
+	enum adopt adopt;
+	bool force; /* also if it seems to have what it is due: offline CPUs do not show */
+	bool keep;  /* remember its wish though CS leaves out no CPU */
+};
+
+/* Gives TASK, which is in CS, what it is due there. True: its affinity was another one before. */
+static bool settle(struct cpuset *cs, const struct cgroup_task *task, struct how how)
 {
-	bool restricts = !cpuset_is_root(cs) && cpuset_restricts(cs), changed = false, asked;
+	bool changed = false, asked;
 	struct task_affinity aff;
 	struct mask wish, due;
 	int err = look_at(cs->ctx, task, &aff);
@@ -247,13 +255,13 @@ static bool settle(struct cpuset *cs, const struct cgroup_task *task, enum adopt
 	if (err < 0)
 		return false;
 	/* All that is known is what it has: if that is less than it gets from us, it asked for it. */
-	if (err == 1 && adopt == ADOPT_NOT)
-		adopt = ADOPT_IF_UNLIKE;
-	wish_of(cs, &aff, adopt, &wish);
+	if (err == 1 && how.adopt == ADOPT_NOT)
+		how.adopt = ADOPT_IF_UNLIKE;
+	wish_of(cs, &aff, how.adopt, &wish);
 	cut_down(cs, &wish, &due);
-	if (force || !has(cs, &aff, &due))
+	if (how.force || !has(cs, &aff, &due))
 		changed = set(cs, task->tid, &aff, &due);
-	asked = restricts && !is_everything(cs->ctx, &wish);
+	asked = (is_bound(cs) || how.keep) && !is_everything(cs->ctx, &wish);
 	if (!aff.in_question && !asked && !aff.has_asked)
 		return changed;
 	if (!aff.in_question && asked && aff.has_asked && !memcmp(aff.asked, &wish, sizeof(wish)))
@@ -269,7 +277,7 @@ static void let_be(struct cpuset *cs, const struct cgroup_task *task)
 {
 	struct task_affinity aff;
 
-	if (task_affinity_begin(cs->ctx->ss, task, &aff))
+	if (task_affinity_begin(cs->ctx->ss, task, &aff) || !(aff.in_question || aff.has_asked))
 		return;
 	aff.has_asked = false;
 	task_affinity_end(cs->ctx->ss, task, &aff);
@@ -295,11 +303,6 @@ static void make_like(struct cpuset *cs, const struct cgroup_task *task, pid_t m
 
 /* ---- what happens to them --------------------------------------------------------------------- */
 
-static bool is_bound(const struct cpuset *cs)
-{
-	return !cpuset_is_root(cs) && cpuset_restricts(cs);
-}
-
 int cpuset_task_leaving(struct cpuset *cs, struct cpuset *old, const struct cgroup_task *task)
 {
 	struct task_affinity aff;
@@ -312,27 +315,28 @@ int cpuset_task_leaving(struct cpuset *cs, struct cpuset *old, const struct cgro
 		return 0;
 	if (is_bound(old)) {
 		err = task_affinity_mark(cs->ctx->ss, task, NULL);
-		return err == -ENOTSUP ? 0 : err;
+	} else {
+		err = task_affinity_begin(cs->ctx->ss, task, &aff);
+		if (!err) {
+			wish_of(old, &aff, ADOPT_ALL, &wish);
+			aff.has_asked = !is_everything(cs->ctx, &wish);
+			memcpy(aff.asked, &wish, sizeof(wish));
+			err = task_affinity_mark(cs->ctx->ss, task, &aff);
+		}
 	}
-	err = task_affinity_begin(cs->ctx->ss, task, &aff);
-	if (err)
-		return err == -ENOTSUP ? 0 : err;
-	aff.has_asked = false; /* left over from an earlier stay */
-	wish_of(old, &aff, ADOPT_ALL, &wish);
-	aff.has_asked = !is_everything(cs->ctx, &wish);
-	memcpy(aff.asked, &wish, sizeof(wish));
-	return task_affinity_mark(cs->ctx->ss, task, &aff);
+	/* That a task has gone is the move's to find out. */
+	return err == -ENOMEM ? err : 0;
 }
 
 void cpuset_task_arrived(struct cpuset *cs, struct cpuset *old, const struct cgroup_task *task)
 {
 	if (!is_bound(cs) && !is_bound(old))
 		return;
-	settle(cs, task, ADOPT_NOT, is_bound(old) && !is_bound(cs));
+	settle(cs, task, (struct how){.force = is_bound(old) && !is_bound(cs)});
 }
 
 /* How many members have another affinity now; or -errno. */
-static int put_right(struct cpuset *cs, enum adopt adopt, bool force)
+static int put_right(struct cpuset *cs, struct how how)
 {
 	const struct cgroup_task *task;
 	struct cgroup_iter it;
@@ -341,9 +345,21 @@ static int put_right(struct cpuset *cs, enum adopt adopt, bool force)
 	if (err)
 		return err;
 	while ((task = cgroup_iter_next(&it)))
-		n += settle(cs, task, adopt, force);
+		n += settle(cs, task, how);
 	cgroup_iter_end(&it);
 	return n;
+}
+
+static void forget_wishes(struct cpuset *cs)
+{
+	const struct cgroup_task *task;
+	struct cgroup_iter it;
+
+	if (cgroup_iter_start(cs->css.cgroup, &it))
+		return;
+	while ((task = cgroup_iter_next(&it)))
+		let_be(cs, task);
+	cgroup_iter_end(&it);
 }
 
 void cpuset_apply(struct cpuset *cs, const struct mask *was)
@@ -354,9 +370,15 @@ void cpuset_apply(struct cpuset *cs, const struct mask *was)
 	if (!cs->occupied || (!is_bound(cs) && !was))
 		return;
 	for (int pass = 0; n && pass < MAX_PASSES; pass++) {
-		enum adopt adopt = !adopts ? ADOPT_NOT : pass ? ADOPT_IF_UNLIKE : ADOPT_ALL;
+		const struct how how = {
+			.adopt = !adopts ? ADOPT_NOT :
+				 pass	 ? ADOPT_IF_UNLIKE :
+					   ADOPT_ALL,
+			.force = gives_back && !pass,
+			.keep = gives_back,
+		};
 
-		n = put_right(cs, adopt, gives_back && !pass);
+		n = put_right(cs, how);
 		if (n < 0) {
 			cgroup_log(cs->ctx->ss, LOG_ERR,
 				   "cpuset: the affinity of members is not changed: %s",
@@ -364,6 +386,8 @@ void cpuset_apply(struct cpuset *cs, const struct mask *was)
 			return;
 		}
 	}
+	if (gives_back)
+		forget_wishes(cs);
 }
 
 static void apply_to_watched(struct cpuset *cs)
@@ -389,12 +413,12 @@ void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, u
 		if (why == CGROUP_AFFINITY_GIVEN_BY_OTHER)
 			cpuset_apply(cs, &cs->cpus);
 		else
-			settle(cs, task, ADOPT_NOT, false);
+			settle(cs, task, (struct how){0});
 		return;
 	}
 	switch (why) {
 	case CGROUP_AFFINITY_BORN_IN_QUESTION:
-		settle(cs, task, ADOPT_NOT, false);
+		settle(cs, task, (struct how){0});
 		break;
 	case CGROUP_AFFINITY_BORN_UNLIKE:
 		make_like(cs, task, maker);
