@@ -174,6 +174,7 @@ static int system_times(struct times *sum)
 	FILE *f = fopen("/proc/stat", "re");
 	int n;
 
+	*sum = (struct times){0};
 	if (!f)
 		return -errno;
 	n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
@@ -205,6 +206,7 @@ static int total(struct cgroup_subsys *ss, struct cgroup *cgrp, struct times *su
 	uint64_t exits;
 	int tries = 8;
 
+	*sum = (struct times){0};
 	if (!cgroup_parent(cgrp))
 		return system_times(sum);
 	/* Who exits between being asked as a living one and as a leaving one is counted wrongly. */
@@ -320,7 +322,7 @@ static void cpuacct_retid(struct cgroup_subsys *ss, pid_t old, const struct cgro
 		return;
 	HASH_DEL(state(ss)->bases, b);
 	b->tid = task->tid;
-	HASH_ADD_INT(state(ss)->bases, tid, b);
+	HASH_ADD_INT(state(ss)->bases, tid, b); /* NOLINT(clang-analyzer-core.NullDereference) */
 }
 
 static void cpuacct_exit(struct cgroup_subsys *ss, const struct cgroup_task *task)
@@ -411,8 +413,10 @@ enum { ALL, USER, SYSTEM };
 static int used(struct cgroup *cgrp, struct times *t)
 {
 	struct cgroup_subsys *ss = &cpuacct_subsys;
-	int err = total(ss, cgrp, t);
+	int err;
 
+	*t = (struct times){0};
+	err = total(ss, cgrp, t);
 	if (!err)
 		*t = minus(t, &acct_of(cgrp, ss)->reset);
 	return err;

@@ -125,8 +125,8 @@ static int write_pressure_enabled(struct cgroup *cgrp, const struct cftype *cft,
 
 #define FLAG_FILE(file_name, flag, write)                                                          \
 	{                                                                                          \
-		.name = file_name, .private_value = flag, .read_u64 = read_flag,                   \
-		.write_u64 = write                                                                 \
+		.name = (file_name), .private_value = (flag), .read_u64 = read_flag,               \
+		.write_u64 = (write)                                                               \
 	}
 
 const struct cftype cpuset_files[] = {

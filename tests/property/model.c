@@ -168,11 +168,16 @@ static uint64_t earliest(const struct m_group *g, uint64_t at)
 
 bool m_delivered(struct model *m, struct m_delivery *d, int group, const char **why)
 {
+	for (int i = M_HIERARCHIES; i < M_GROUPS; i++)
+		if (m->groups[i].used && m->groups[i].h == d->h)
+			m->groups[i].passed |= m->groups[i].owed && !m_is_idle(m, i);
 	if (group >= 0) {
 		struct m_group *g = &m->groups[group];
 		uint64_t t = earliest(g, d->at ? d->at : 1);
 
-		*why = !g->owed ? "no release was due" : !m_is_idle(m, group) ? "it is not idle" : NULL;
+		*why = !g->owed		    ? "no release was due" :
+		       !m_is_idle(m, group) ? "it is not idle" :
+					      NULL;
 		if (!*why && !t)
 			*why = "out of order";
 		if (!*why && !m->hierarchies[d->h].ready)
@@ -183,11 +188,19 @@ bool m_delivered(struct model *m, struct m_delivery *d, int group, const char **
 	}
 	for (int i = M_HIERARCHIES; i < M_GROUPS; i++) {
 		struct m_group *g = &m->groups[i];
+		bool passed = g->passed;
 
+		g->passed = false;
 		if (!g->used || g->h != d->h || !g->owed)
 			continue;
+		if (m_is_idle(m, i) && passed && !g->notify) {
+			/* passed over, and the removal of its last child was nothing to tell */
+			forget_release(g);
+			continue;
+		}
 		if (m_is_idle(m, i)) {
 			*why = "a release is missing";
+			d->missing = i;
 			return false;
 		}
 		/* reprieved: told at its next release */

@@ -50,6 +50,7 @@ struct m_group {
 	bool occupied; /* has held a task or child that no release has accounted for */
 	bool idle;     /* as of the last look */
 	bool owed;     /* a release is due, unless it is busy again at delivery */
+	bool passed;   /* it was busy in this round of deliveries: it may have been passed over */
 	struct m_span spans[M_SPANS];
 	int n_spans;
 	int refs[M_SUBSYS];
@@ -106,7 +107,8 @@ void m_exec(struct model *m, pid_t tid);
 void m_enter(struct model *m, pid_t tid, int group);
 
 /* What is done to groups. */
-int m_group_add(struct model *m, int parent, const char *name, struct cgroup *cgrp); /* its number */
+int m_group_add(struct model *m, int parent, const char *name,
+		struct cgroup *cgrp); /* its number */
 void m_group_remove(struct model *m, int group);
 int m_hierarchy_add(struct model *m, unsigned int mask, const char *name, bool noprefix,
 		    struct hierarchy *h);
@@ -117,6 +119,7 @@ void m_refs(struct model *m, int group, int subsys, int change);
 struct m_delivery {
 	int h;
 	uint64_t at; /* order of what was delivered so far */
+	int missing; /* a group that should have been told */
 };
 bool m_delivered(struct model *m, struct m_delivery *d, int group, const char **why);
 

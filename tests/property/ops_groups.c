@@ -51,8 +51,8 @@ static bool bound(const struct prop *p, int g, int s)
 
 static const char *pick_name(uint32_t r)
 {
-	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h",
-					    "tasks", "x\n", "..", ""};
+	static const char *const names[] = {"a", "b", "c",     "d",   "e",  "f",
+					    "g", "h", "tasks", "x\n", "..", ""};
 
 	return names[r / 4 % 8 ? r % 8 : r % 12];
 }
@@ -339,8 +339,12 @@ static void do_deliver(struct prop *p, const struct op *op)
 			d.at = 0; /* its parent's turn may come in between */
 		}
 	}
-	if (!m_delivered(&p->m, &d, -1, &why))
-		prop_fail(p, "hierarchy %d: %s", h, why);
+	if (!m_delivered(&p->m, &d, -1, &why)) {
+		char path[256];
+
+		m_path(&p->m, d.missing, path, sizeof(path));
+		prop_fail(p, "%d:%s: %s", h, path, why);
+	}
 	EXPECT(p, !core_releases_pending(ch), "something is still queued");
 	p->n_done[op->kind]++;
 }
@@ -372,7 +376,7 @@ static void do_clone(struct prop *p, const struct op *op)
 	/* where the model cannot follow step by step, it does so before */
 	core_settle(p->fw->core);
 	settled(p);
-	p->target = -1;
+	p->rebuild_left = 0;
 	err = cgroup_clone(&task, &p->ss[s].ss);
 	clear_errors(p);
 	EXPECT(p, err == want, "clone answers %d, not %d", err, want);
@@ -382,8 +386,8 @@ static void do_clone(struct prop *p, const struct op *op)
 		EXPECT(p, cgrp, "there is no %s", name);
 		g = m_group_add(&p->m, parent, name, cgrp);
 		for (int i = 0; i < M_SUBSYS; i++)
-			p->m.groups[g].u[i] = parent < M_HIERARCHIES ? p->m.root_u[i]
-								      : p->m.groups[parent].u[i];
+			p->m.groups[g].u[i] = parent < M_HIERARCHIES ? p->m.root_u[i] :
+								       p->m.groups[parent].u[i];
 		m_enter(&p->m, tid, g);
 		check_light(p, g);
 		check_moved(p, tid);

@@ -419,10 +419,10 @@ void op_move(struct prop *p, const struct op *op)
 	static const uid_t euids[] = {0, 0, 0, 0, 0, 1000, 1001, 0};
 	const struct core_cred cred = {.euid = euids[op->r[2] % 8], .owner = true};
 	int g = op->r[1] % 4 ? pick_below(p, op->r[1] / 4) : pick_group(p, op->r[1] / 4), h;
-	pid_t tid = op->r[2] / 8 % 16 == 0 ? 1 + (pid_t)(op->r[0] % (M_TIDS - 1))
-		    : op->r[2] / 8 % 16 == 1 && pick_tid(p, M_UNBORN, op->r[0])
-			    ? pick_tid(p, M_UNBORN, op->r[0])
-			    : pick_victim(p, op->r[0]);
+	pid_t tid = op->r[2] / 8 % 16 == 0 ? 1 + (pid_t)(op->r[0] % (M_TIDS - 1)) :
+		    op->r[2] / 8 % 16 == 1 && pick_tid(p, M_UNBORN, op->r[0]) ?
+					     pick_tid(p, M_UNBORN, op->r[0]) :
+					     pick_victim(p, op->r[0]);
 	char path[256];
 	int n_moved;
 

@@ -88,8 +88,8 @@ struct prop {
 	struct fake_world *fw;
 	struct prop_subsys ss[M_SUBSYS];
 	struct prop_file files[P_FILES];
-	bool lossy;    /* log entries get lost in this run */
-	bool verbose;  /* say what is done */
+	bool lossy;   /* log entries get lost in this run */
+	bool verbose; /* say what is done */
 	const char *op_name;
 	size_t op_number;
 	unsigned int n_lost; /* as of the last settle */
@@ -101,6 +101,7 @@ struct prop {
 	enum race race_before, race_after;
 	unsigned int race_left;
 	uint32_t race_r;
+	unsigned int rebuild_left; /* changes of the world while the lists are rebuilt */
 };
 
 /* What a run has done, for whoever started it. */
@@ -145,8 +146,8 @@ void op_mount(struct prop *p, const struct op *op);
 /* choices; 0 or -1 when there is none */
 pid_t pick_tid(const struct prop *p, enum m_state state, uint32_t r);
 pid_t pick_free_tid(const struct prop *p, uint32_t r);
-int pick_group(const struct prop *p, uint32_t r);  /* roots too */
-int pick_below(const struct prop *p, uint32_t r);  /* without roots */
+int pick_group(const struct prop *p, uint32_t r); /* roots too */
+int pick_below(const struct prop *p, uint32_t r); /* without roots */
 int pick_hierarchy(const struct prop *p, uint32_t r);
 
 /* both worlds at once */

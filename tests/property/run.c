@@ -47,14 +47,14 @@ const char *const op_names[N_OPS] = {
 
 /* How often each is done, in shares. */
 static const unsigned int weights[N_OPS] = {
-	[OP_FORK] = 85,	     [OP_FORK_BEGIN] = 14, [OP_FORK_END] = 14, [OP_FORK_UNDO] = 3,
-	[OP_EXIT] = 60,	     [OP_EXIT_BEGIN] = 14, [OP_EXIT_END] = 16, [OP_EXEC] = 8,
-	[OP_SPAWN] = 10,     [OP_SETUID] = 6,	   [OP_ATTACH] = 90,   [OP_ATTACH_PROCESS] = 25,
-	[OP_MKDIR] = 30,     [OP_RMDIR] = 25,	   [OP_RENAME] = 8,    [OP_GET] = 14,
-	[OP_PUT] = 14,	     [OP_NOTIFY] = 25,	   [OP_CLONE_CHILDREN] = 5, [OP_SET_U] = 6,
-	[OP_MOUNT] = 8,	     [OP_UMOUNT] = 7,	   [OP_REMOUNT] = 5,   [OP_REAP] = 2,
-	[OP_DELIVER] = 20,   [OP_CLONE] = 4,	   [OP_OPEN] = 4,      [OP_READ] = 6,
-	[OP_CLOSE] = 4,	     [OP_SETTLE] = 8,	   [OP_LOOK] = 25,     [OP_LOSE] = 4,
+	[OP_FORK] = 85,	   [OP_FORK_BEGIN] = 14, [OP_FORK_END] = 14,	  [OP_FORK_UNDO] = 3,
+	[OP_EXIT] = 60,	   [OP_EXIT_BEGIN] = 14, [OP_EXIT_END] = 16,	  [OP_EXEC] = 8,
+	[OP_SPAWN] = 10,   [OP_SETUID] = 6,	 [OP_ATTACH] = 90,	  [OP_ATTACH_PROCESS] = 25,
+	[OP_MKDIR] = 30,   [OP_RMDIR] = 25,	 [OP_RENAME] = 8,	  [OP_GET] = 14,
+	[OP_PUT] = 14,	   [OP_NOTIFY] = 25,	 [OP_CLONE_CHILDREN] = 5, [OP_SET_U] = 6,
+	[OP_MOUNT] = 8,	   [OP_UMOUNT] = 7,	 [OP_REMOUNT] = 5,	  [OP_REAP] = 2,
+	[OP_DELIVER] = 20, [OP_CLONE] = 4,	 [OP_OPEN] = 4,		  [OP_READ] = 6,
+	[OP_CLOSE] = 4,	   [OP_SETTLE] = 8,	 [OP_LOOK] = 25,	  [OP_LOSE] = 4,
 };
 
 /* splitmix64 */
@@ -136,8 +136,9 @@ static void on_rebuild(struct fake_world *fw, pid_t at)
 	uint32_t r = fw->n_rebuilds * 2654435761u + (uint32_t)at * 40503u;
 	pid_t tid = pick_tid(p, M_ALIVE, r / 16), child = pick_free_tid(p, r / 8);
 
-	if (r % 16 > 2 || !tid || p->m.tasks[tid].fixed || p->target >= 0)
+	if (r % 16 > 2 || !tid || p->m.tasks[tid].fixed || p->target >= 0 || !p->rebuild_left)
 		return;
+	p->rebuild_left--; /* what is lost by it causes the next rebuild */
 	if (r % 16 == 0)
 		both_exit(p, tid);
 	else if (child)
@@ -208,14 +209,14 @@ static void do_lose(struct prop *p, const struct op *op)
 		return;
 	p->fw->fail_every = every[op->r[0] % 8];
 	p->fw->ring_size = op->r[1] % 4 ? 0 : op->r[1] / 4 % 8;
-	prop_say(p, "%s: every %u, room for %zu", p->op_name, p->fw->fail_every,
-		 p->fw->ring_size);
+	prop_say(p, "%s: every %u, room for %zu", p->op_name, p->fw->fail_every, p->fw->ring_size);
 	p->n_done[op->kind]++;
 }
 
 void prop_op(struct prop *p, const struct op *op)
 {
 	p->op_name = op_names[op->kind];
+	p->rebuild_left = 3;
 	if (op->kind < OP_ATTACH) {
 		op_task(p, op);
 	} else if (op->kind < OP_MKDIR) {
@@ -274,8 +275,10 @@ void prop_run(const struct prop_run *run, struct prop_result *result)
 	pid = fork();
 	if (pid < 0)
 		abort();
-	if (!pid)
+	if (!pid) {
+		alarm(120); /* an endless loop is a failure like others */
 		run_here(run);
+	}
 	if (waitpid(pid, &status, 0) != pid)
 		abort();
 	if (status && !shared->failed) {

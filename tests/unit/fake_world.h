@@ -48,13 +48,13 @@ struct fake_world {
 	struct core_ops ops; /* may be changed before fw_start() */
 
 	struct fw_task tasks[FW_MAX_TID];
-	pid_t tid_end; /* tids in use are below this; FW_MAX_TID unless made smaller */
+	pid_t tid_end;	 /* tids in use are below this; FW_MAX_TID unless made smaller */
 	uint64_t *count; /* by css_set id */
 	uint32_t max_csets;
 
 	struct fw_event *log;
 	size_t log_len, log_cap;
-	size_t ring_size;		   /* entries the log holds at most; 0: no limit */
+	size_t ring_size;	 /* entries the log holds at most; 0: no limit */
 	unsigned int fail_every; /* every Nth entry is lost; 0: none */
 	unsigned int n_logged, n_lost;
 	bool lost;
