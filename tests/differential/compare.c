@@ -97,8 +97,7 @@ static void explain(const struct diff *d, const char *what)
 
 	for (int s = 0; s < SIDES; s++) {
 		int n = snprintf(text[s], sizeof(text[s]), "%ld%s%s \"", r[s]->ret,
-				 r[s]->err ? " " : "",
-				 r[s]->err ? strerrorname_np(r[s]->err) : "");
+				 r[s]->err ? " " : "", r[s]->err ? strerrorname_np(r[s]->err) : "");
 
 		show_bytes(text[s] + n, sizeof(text[s]) - (size_t)n - 2, r[s]->data, r[s]->len);
 		strcat(text[s], "\"");

@@ -80,8 +80,7 @@ static int explore(struct world *world, uint64_t seed, long n, enum plant plant,
 }
 
 /* A difference as a person wants it: short, and ready to be run again. */
-static void report(struct world *world, const struct settings *s, long number,
-		   struct sequence *seq)
+static void report(struct world *world, const struct settings *s, long number, struct sequence *seq)
 {
 	struct sequence small = {.ops = malloc((seq->n + 1) * sizeof(*seq->ops)), .n = seq->n};
 	const char *fate = world_daemon_fate(world);

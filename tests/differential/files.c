@@ -317,8 +317,8 @@ static void path_op(const struct command *c, enum side side, const char *path, c
 		set(r, rmdir(path));
 		break;
 	case OP_rename:
-		set(r, c->num ? renameat2(AT_FDCWD, path, AT_FDCWD, path2, (unsigned int)c->num)
-			      : rename(path, path2));
+		set(r, c->num ? renameat2(AT_FDCWD, path, AT_FDCWD, path2, (unsigned int)c->num) :
+				rename(path, path2));
 		break;
 	case OP_list:
 		do_list(path, r);

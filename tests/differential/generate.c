@@ -44,8 +44,7 @@ static int pick_slot(struct generator *gen, const struct run *run, bool root)
 	int found[SLOTS], n = 0;
 
 	for (int i = 0; i < SLOTS; i++)
-		if (run->pool.task[i].state == TASK_LIVE &&
-		    (!root || shared->channel[i].euid == 0))
+		if (run->pool.task[i].state == TASK_LIVE && (!root || shared->channel[i].euid == 0))
 			found[n++] = i;
 	return n ? found[below(gen, n)] : -1;
 }
@@ -129,11 +128,12 @@ static const char *pick_name(struct generator *gen)
 {
 	static const char *names[] = {"a", "b", "c", "d", "e", "f"};
 	static const char *odd[] = {
-		"sp%20ace", "%c3%a9", "x.y", "-n", "#", "0",	   "{z255}",
-		"cgroup.x", "..x",    "%09", "*", "%ff%fe", "tasks~",
+		"sp%20ace", "%c3%a9", "x.y", "-n", "#",	     "0",      "{z255}",
+		"cgroup.x", "..x",    "%09", "*",  "%ff%fe", "tasks~",
 	};
-	static const char *bad[] = {"{z256}", "new%0aline", "tasks", "cgroup.procs",
-				    "notify_on_release", ".", "..", "none/x", "tasks/x"};
+	static const char *bad[] = {
+		"{z256}", "new%0aline", "tasks",  "cgroup.procs", "notify_on_release",
+		".",	  "..",		"none/x", "tasks/x"};
 	int dice = below(gen, 100);
 
 	if (dice < 80)
@@ -205,17 +205,19 @@ static void put_pattern(struct generator *gen, const struct run *run, char *data
 
 static void put_tid(struct generator *gen, const struct run *run, char *data)
 {
-	static const char *good[] = {"@", "@", "@", "@%0a", "@%0a", "%20@%20", "%09@%09%0a", "+@",
-				     "%0b@%0c%0d", "{s4080}@", "@{s4000}", "0", "0%0a", "00",
-				     "0x0"};
+	static const char *good[] = {"@",	 "@",	       "@",    "@%0a",	     "@%0a",
+				     "%20@%20",	 "%09@%09%0a", "+@",   "%0b@%0c%0d", "{s4080}@",
+				     "@{s4000}", "0",	       "0%0a", "00",	     "0x0"};
 	static const char *bad[] = {
-		"",	   "%20",      "%0a",	    "%00",	  "-1",	       "-0",	   "-@",
-		"@%0a@",   "@%20@",    "@x",	    "x@",	  "@.",	       "@%00",	   "%00@",
-		"@%00x",   "0%00",     "0x",	    "0xg",	  "08",	       "abc",	   "1e3",
-		"%ff",	   "@%a0",     "%a0@",	    "99999999999", "4294967295", "4294967296",
-		"2147483647", "2147483648", "18446744073709551616", "4194305", "{s4095}", "{s4096}",
-		"{s4097}", "{s4095}0", "{1:4095}",  "{1:4096}",	  "{1:4097}",  "{s5000}@", "@{s5000}",
-		"0{s4095}", "++@", "0x{x0}",
+		"",	      "%20",	    "%0a",	  "%00",	"-1",
+		"-0",	      "-@",	    "@%0a@",	  "@%20@",	"@x",
+		"x@",	      "@.",	    "@%00",	  "%00@",	"@%00x",
+		"0%00",	      "0x",	    "0xg",	  "08",		"abc",
+		"1e3",	      "%ff",	    "@%a0",	  "%a0@",	"99999999999",
+		"4294967295", "4294967296", "2147483647", "2147483648", "18446744073709551616",
+		"4194305",    "{s4095}",    "{s4096}",	  "{s4097}",	"{s4095}0",
+		"{1:4095}",   "{1:4096}",   "{1:4097}",	  "{s5000}@",	"@{s5000}",
+		"0{s4095}",   "++@",	    "0x{x0}",
 	};
 
 	put_pattern(gen, run, data, chance(gen, 80) ? PICK(gen, good) : PICK(gen, bad));
@@ -225,11 +227,38 @@ static const char *pick_flag(struct generator *gen)
 {
 	static const char *good[] = {"1", "1", "1", "1%0a", "0", "0%0a", "2", "0x10", "010", "+1"};
 	static const char *bad[] = {
-		"",	 "-1",	    "-0",      "1%201",	   "1%0a1",	 "%20",		"%0a",
-		"08",	 "x",	    "1x",      "0x",	   "%00",	 "%001",	"1%00",
-		"0%00",	 "%201%20", "1{s4000}", "1{s4095}", "1{s4096}", "{s4096}", "{1:5000}",
-		"%200",	 "%091",    "1%20%0a", "4294967296", "4294967295", "18446744073709551615",
-		"18446744073709551616", "99999999999999999999999", "1%0a%0a", "{1:4096}", "1%00x",
+		"",
+		"-1",
+		"-0",
+		"1%201",
+		"1%0a1",
+		"%20",
+		"%0a",
+		"08",
+		"x",
+		"1x",
+		"0x",
+		"%00",
+		"%001",
+		"1%00",
+		"0%00",
+		"%201%20",
+		"1{s4000}",
+		"1{s4095}",
+		"1{s4096}",
+		"{s4096}",
+		"{1:5000}",
+		"%200",
+		"%091",
+		"1%20%0a",
+		"4294967296",
+		"4294967295",
+		"18446744073709551615",
+		"18446744073709551616",
+		"99999999999999999999999",
+		"1%0a%0a",
+		"{1:4096}",
+		"1%00x",
 	};
 
 	return chance(gen, 70) ? PICK(gen, good) : PICK(gen, bad);
@@ -238,9 +267,9 @@ static const char *pick_flag(struct generator *gen)
 static const char *pick_agent(struct generator *gen)
 {
 	static const char *other[] = {
-		"/bin/true",  "/nonexistent", "%0a",	   "%20",	 "",	      "rel/path",
-		"%20{A}%20",  "{A}%0a",	      "/a%0a/b",   "/a%00b",	 "%00",	      "/{z4000}",
-		"/{z4094}",   "/{z4095}",     "/{z5000}",  "%09/a%20b%0a", "x",	      "/",
+		"/bin/true", "/nonexistent", "%0a",	 "%20",		 "",	"rel/path",
+		"%20{A}%20", "{A}%0a",	     "/a%0a/b",	 "/a%00b",	 "%00", "/{z4000}",
+		"/{z4094}",  "/{z4095}",     "/{z5000}", "%09/a%20b%0a", "x",	"/",
 	};
 
 	return chance(gen, 70) ? "{A}" : PICK(gen, other);
@@ -319,8 +348,11 @@ static void make_write(struct generator *gen, const struct run *run, struct op *
 	static const struct {
 		int weight;
 		const char *file;
-	} files[] = {{45, "tasks"}, {28, "cgroup.procs"}, {17, "notify_on_release"},
-		     {5, "cgroup.clone_children"}, {5, "release_agent"}};
+	} files[] = {{45, "tasks"},
+		     {28, "cgroup.procs"},
+		     {17, "notify_on_release"},
+		     {5, "cgroup.clone_children"},
+		     {5, "release_agent"}};
 	int dice = below(gen, 100), i = 0;
 
 	while (dice >= files[i].weight)
@@ -344,8 +376,10 @@ static void make_read(struct generator *gen, const struct run *run, struct op *o
 
 static void make_chmod(struct generator *gen, const struct run *run, struct op *op)
 {
-	static const unsigned int dirs[] = {0755, 0755, 0777, 01777, 02755, 0700, 0500, 0311, 0, 03777};
-	static const unsigned int files[] = {0644, 0644, 0666, 0600, 0444, 0222, 0, 0777, 04755, 02755};
+	static const unsigned int dirs[] = {0755, 0755, 0777, 01777, 02755,
+					    0700, 0500, 0311, 0,     03777};
+	static const unsigned int files[] = {0644, 0644, 0666, 0600,  0444,
+					     0222, 0,	 0777, 04755, 02755};
 
 	if (chance(gen, 50)) {
 		put_dir(gen, run, op->path);
@@ -401,8 +435,9 @@ static void make_link(struct generator *gen, const struct run *run, struct op *o
 
 static void make_xattr(struct generator *gen, const struct run *run, struct op *op)
 {
-	static const char *names[] = {"user.x", "user.x", "user.y", "user.long.name", "trusted.t",
-				      "security.s", "foo.x", "user.", "trusted.", "system.x"};
+	static const char *names[] = {"user.x",	   "user.x",	 "user.y", "user.long.name",
+				      "trusted.t", "security.s", "foo.x",  "user.",
+				      "trusted.",  "system.x"};
 	static const char *values[] = {"v", "value", "", "%00%01", "{z300}", "{1:4000}"};
 
 	put_any(gen, run, op->path);
@@ -417,8 +452,8 @@ static void make_xattr(struct generator *gen, const struct run *run, struct op *
 
 static void make_open(struct generator *gen, const struct run *run, struct op *op)
 {
-	static const int flags[] = {O_RDONLY, O_RDONLY, O_WRONLY, O_RDWR, O_RDWR,
-				    O_RDWR | O_TRUNC, O_WRONLY | O_APPEND};
+	static const int flags[] = {O_RDONLY, O_RDONLY,		O_WRONLY,	    O_RDWR,
+				    O_RDWR,   O_RDWR | O_TRUNC, O_WRONLY | O_APPEND};
 
 	op->handle = below(gen, HANDLES);
 	if (chance(gen, 25)) {

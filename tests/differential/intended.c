@@ -26,7 +26,8 @@ static int write_level(const struct diff *d, enum side side, const char *text)
 	if (d->group == GROUP_NONE)
 		return -1;
 	tree_path(&d->run->tree, d->group, group, sizeof(group));
-	if (snprintf(path, sizeof(path), "%s/%s/%s", shared->base[side], group, d->file) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s/%s", shared->base[side], group, d->file) >=
+	    (int)sizeof(path))
 		return -1;
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -206,8 +207,8 @@ static struct entry {
 	unsigned long met;
 } entries[] = {
 	{"names over 255 bytes",
-	 "names have 1 to 255 bytes here; the kernel's kernfs forgets to check",
-	 is_long_name, undo_long_name, 0},
+	 "names have 1 to 255 bytes here; the kernel's kernfs forgets to check", is_long_name,
+	 undo_long_name, 0},
 	{"NUL in a tid",
 	 "the whole input is parsed, and a NUL is junk; the kernel stops reading at it",
 	 is_nul_to_tasks, move_too, 0},
@@ -233,8 +234,7 @@ static struct entry {
 	{"the rest of a read after removal",
 	 "ENODEV on every read; the kernel hands out what it still has in its buffer",
 	 is_rest_of_removed, NULL, 0},
-	{"a big write after removal",
-	 "ENODEV on every write; the kernel looks at the size first",
+	{"a big write after removal", "ENODEV on every write; the kernel looks at the size first",
 	 is_big_write_to_removed, NULL, 0},
 	/* The two that follow are applied by name, below. */
 	{"files only one side has",

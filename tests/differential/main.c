@@ -167,7 +167,8 @@ static int supervise(struct world *world, const struct settings *settings)
 	left = world_destroy(world, why, sizeof(why));
 	if (settings->replay)
 		return status;
-	printf("%sok %d - nothing is left of it\n", left ? "not " : "", settings->self_test ? 5 : 2);
+	printf("%sok %d - nothing is left of it\n", left ? "not " : "",
+	       settings->self_test ? 5 : 2);
 	if (left)
 		printf("# %s\n", why);
 	return status ? status : left != 0;

@@ -43,7 +43,7 @@ enum side { V1, UCG, SIDES };
 	X(exec, CHANGES_TASKS | LIFE)		   /* by this thread, leader or not */             \
 	X(reap, CHANGES_TASKS | LIFE)		   /* waits for all its zombies */                 \
 	X(setsid, LIFE)                                                                            \
-	X(become, LIFE)	/* takes the ids of combination NUM */                                     \
+	X(become, LIFE) /* takes the ids of combination NUM */                                     \
 	X(umask, LIFE)                                                                             \
 	/* directories */                                                                          \
 	X(mkdir, CHANGES_TREE)                                                                     \
@@ -72,7 +72,7 @@ enum side { V1, UCG, SIDES };
 	/* open files and directories, kept over whatever happens to the group */                  \
 	X(open, 0)                                                                                 \
 	X(close, ON_HANDLE)                                                                        \
-	X(hread, ON_HANDLE)			/* at OFF, or at the position when OFF < 0 */      \
+	X(hread, ON_HANDLE) /* at OFF, or at the position when OFF < 0 */                          \
 	X(hwrite, ON_HANDLE | CHANGES_TASKS)                                                       \
 	X(hseek, ON_HANDLE)                                                                        \
 	X(hstat, ON_HANDLE)                                                                        \
@@ -89,7 +89,7 @@ enum op_kind {
 #define X(name, flags) OP_##name,
 	OPS(X)
 #undef X
-	OP_KINDS
+		OP_KINDS
 };
 
 /*

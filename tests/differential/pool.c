@@ -277,8 +277,8 @@ static int awaits_birth(struct pool *pool, const struct op *op, int parent, char
 	}
 	task->proc = proc_new(pool);
 	proc = &pool->proc[task->proc];
-	*proc = (struct proc){.used = true, .tgid = ch->tgid, .leader = op->target,
-			      .parent = parent};
+	*proc = (struct proc){
+		.used = true, .tgid = ch->tgid, .leader = op->target, .parent = parent};
 	if (op->kind == OP_nsfork)
 		proc->ns = task->proc + 1;
 	else if (op->kind != OP_spawn)
@@ -293,8 +293,8 @@ static int awaits_birth(struct pool *pool, const struct op *op, int parent, char
 
 static bool makes_task(enum op_kind kind)
 {
-	return kind == OP_spawn || kind == OP_fork || kind == OP_vfork_exec ||
-	       kind == OP_sibling || kind == OP_orphan || kind == OP_nsfork || kind == OP_thread;
+	return kind == OP_spawn || kind == OP_fork || kind == OP_vfork_exec || kind == OP_sibling ||
+	       kind == OP_orphan || kind == OP_nsfork || kind == OP_thread;
 }
 
 bool pool_can(const struct pool *pool, const struct op *op)

@@ -34,7 +34,7 @@ struct handle {
 struct task {
 	enum task_state state;
 	int proc;
-	pid_t tid;     /* in the driver's namespace; kept after death until the slot is used again */
+	pid_t tid; /* in the driver's namespace; kept after death until the slot is used again */
 	pid_t own_tid; /* in its own namespace */
 	int ns;
 };

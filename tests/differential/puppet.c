@@ -53,8 +53,8 @@ void shared_create(void)
 	int mem = memfd_create("ucgroup-differential", 0);
 	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-	if (mem < 0 || program < 0 || ftruncate(mem, sizeof(*shared)) ||
-	    dup2(mem, FD_SHARED) < 0 || dup2(program, FD_PROGRAM) < 0) {
+	if (mem < 0 || program < 0 || ftruncate(mem, sizeof(*shared)) || dup2(mem, FD_SHARED) < 0 ||
+	    dup2(program, FD_PROGRAM) < 0) {
 		perror("differential: cannot make the shared memory");
 		exit(99);
 	}

@@ -65,7 +65,7 @@ struct shared {
 	char base[SIDES][80]; /* mount points */
 	_Atomic uint32_t progress;
 	_Atomic int daemon; /* its pid, 0: none */
-	char doing[512]; /* the operation under way, for when nothing moves any more */
+	char doing[512];    /* the operation under way, for when nothing moves any more */
 	struct channel channel[SLOTS];
 };
 

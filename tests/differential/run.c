@@ -84,8 +84,12 @@ static void fill_diff(struct run *run, const struct op *op, struct diff *d)
 	struct channel *ch = &shared->channel[op->slot];
 	const char *name;
 
-	*d = (struct diff){.run = run, .op = op, .command = &ch->command, .file = "",
-			   .v1 = &ch->reply[V1], .ucg = &ch->reply[UCG],
+	*d = (struct diff){.run = run,
+			   .op = op,
+			   .command = &ch->command,
+			   .file = "",
+			   .v1 = &ch->reply[V1],
+			   .ucg = &ch->reply[UCG],
 			   .ns = run->pool.task[op->slot].ns};
 	if (op_flags(op->kind) & ON_HANDLE) {
 		d->handle = &pool_proc(&run->pool, op->slot)->handle[op->handle];

@@ -35,10 +35,10 @@ struct diff {
 	const struct op *op;
 	const struct command *command;
 	struct reply *v1, *ucg;
-	const char *file; /* the last component of the path, or of what the handle is */
-	int group;	  /* where the file or directory is; GROUP_NONE: unknown */
-	bool tasks;	  /* it is `tasks` or `cgroup.procs` */
-	int ns;		  /* the pid namespace of who did it */
+	const char *file;	     /* the last component of the path, or of what the handle is */
+	int group;		     /* where the file or directory is; GROUP_NONE: unknown */
+	bool tasks;		     /* it is `tasks` or `cgroup.procs` */
+	int ns;			     /* the pid namespace of who did it */
 	const struct handle *handle; /* ON_HANDLE */
 };
 

@@ -161,7 +161,8 @@ int tree_census(struct tree *tree, const char *base, char paths[][GROUP_PATH], c
 			continue;
 		tree_path(tree, i, path, sizeof(path));
 		n = read_file(base, path, "tasks", tasks, sizeof(tasks));
-		if (n < 0 || read_file(base, path, "notify_on_release", notify, sizeof(notify)) < 1) {
+		if (n < 0 ||
+		    read_file(base, path, "notify_on_release", notify, sizeof(notify)) < 1) {
 			snprintf(why, size, "the book has the group /%s, the kernel says: %s", path,
 				 strerror(errno));
 			return -1;

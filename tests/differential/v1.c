@@ -202,4 +202,3 @@ void v1_sweep(void)
 	if (tmp)
 		closedir(tmp);
 }
-

@@ -13,8 +13,13 @@ static struct reply seen[SIDES];
 static int look_at(struct run *run, enum op_kind kind, int g, const char *file)
 {
 	struct op op = {.kind = kind};
-	struct diff d = {.run = run, .op = &op, .command = &look, .v1 = &seen[V1],
-			 .ucg = &seen[UCG], .file = file, .group = g,
+	struct diff d = {.run = run,
+			 .op = &op,
+			 .command = &look,
+			 .v1 = &seen[V1],
+			 .ucg = &seen[UCG],
+			 .file = file,
+			 .group = g,
 			 .tasks = !strcmp(file, "tasks") || !strcmp(file, "cgroup.procs")};
 	char path[GROUP_PATH], why[WHY_MAX];
 
@@ -25,8 +30,7 @@ static int look_at(struct run *run, enum op_kind kind, int g, const char *file)
 		puppet_file_op(&look, (enum side)s, &seen[s]);
 	if (compare(&d))
 		return 0;
-	snprintf(why, sizeof(why), "%s of /%.1200s: %.2000s", op_name(kind), look.path,
-		 run->why);
+	snprintf(why, sizeof(why), "%s of /%.1200s: %.2000s", op_name(kind), look.path, run->why);
 	memcpy(run->why, why, sizeof(why));
 	return -1;
 }
@@ -56,8 +60,9 @@ static int check_book(struct run *run, int g, bool listed[SLOTS])
 
 int run_verify(struct run *run)
 {
-	static const char *files[] = {"", "cgroup.procs", "notify_on_release",
-				      "cgroup.clone_children", "tasks", "release_agent"};
+	static const char *files[] = {
+		"",	 "cgroup.procs", "notify_on_release", "cgroup.clone_children",
+		"tasks", "release_agent"};
 	bool listed[SLOTS] = {0};
 
 	for (int g = 0; g < GROUPS; g++) {
@@ -76,8 +81,8 @@ int run_verify(struct run *run)
 	}
 	for (int i = 0; i < SLOTS; i++)
 		if (listed[i] != (run->pool.task[i].state == TASK_LIVE)) {
-			snprintf(run->why, sizeof(run->why), "slot %d is %s in the book and %s",
-				 i, listed[i] ? "dead" : "alive",
+			snprintf(run->why, sizeof(run->why), "slot %d is %s in the book and %s", i,
+				 listed[i] ? "dead" : "alive",
 				 listed[i] ? "in a group" : "in no group");
 			return -1;
 		}

@@ -20,7 +20,6 @@
 #include "v1.h"
 #include "world.h"
 
-
 static int complain(char *why, size_t size, const char *what, const char *which, int err)
 {
 	snprintf(why, size, "%s %s: %s", what, which, strerror(err));
@@ -197,8 +196,8 @@ static int name_agents(struct world *w)
 int world_open(struct world *w, char *why, size_t size)
 {
 	char options[96];
-	char *argv[] = {"ucgroup",	    "--instance", w->instance, "mount", "-o", options,
-			"differential", w->base[UCG], NULL};
+	char *argv[] = {"ucgroup", "--instance",   w->instance,	 "mount", "-o",
+			options,   "differential", w->base[UCG], NULL};
 	int err;
 
 	if (!w->kernel_only && *world_daemon_fate(w) && start_daemon(w, why, size))
