@@ -5,6 +5,7 @@
 # is left when all is over.
 #
 # timeout: 300
+# shellcheck disable=SC2016,SC2030,SC2031,SC2317
 
 load lib/common
 
@@ -32,7 +33,11 @@ mount_jobs() { # [OPTIONS]
 
 # A number out of `ucgroup stats`.
 stat_of() {
-	ucg stats | sed -n "s/^$1 //p"
+	timeout 10 "$UCG_BUILD/ucgroup" stats | sed -n "s/^$1 //p"
+}
+
+stat_is() { # NAME NUMBER
+	[ "$(stat_of "$1")" = "$2" ]
 }
 
 says() { # TEXT
@@ -43,9 +48,18 @@ says() { # TEXT
 }
 
 ends() { # STATUS
-	[ "$status" = "$1" ] && return
+	[ "$status" = "$1" ]
+	return
 	echo "status $status, expected $1; output: $output"
 	return 1
+}
+
+# `!` would not fail a test.
+not() { # COMMAND...
+	if "$@"; then
+		echo "this should have failed: $*"
+		return 1
+	fi
 }
 
 lines_are() { # N FILE
@@ -56,45 +70,60 @@ lines_are() { # N FILE
 
 @test "bad usage ends with 2 and says what is wrong" {
 	run ucg
-	ends 2 && says "a command is missing"
+	ends 2
+	says "a command is missing"
 	run ucg frobnicate
-	ends 2 && says "'frobnicate' is no command"
+	ends 2
+	says "'frobnicate' is no command"
 	run ucgroup --frobnicate
-	ends 2 && says "--frobnicate"
+	ends 2
+	says "--frobnicate"
 	run ucgroup --instance a/b hierarchies
-	ends 2 && says "a/b"
+	ends 2
+	says "a/b"
 	run ucgroup --instance .. hierarchies
 	ends 2
 	run ucg mount
-	ends 2 && says "directory to mount on is missing"
+	ends 2
+	says "directory to mount on is missing"
 	run ucg mount a b c
-	ends 2 && says "'c'"
+	ends 2
+	says "'c'"
 	run ucg mount -t ext4 "$M"
-	ends 2 && says "unknown type 'ext4'"
+	ends 2
+	says "unknown type 'ext4'"
 	run ucg umount
 	ends 2
 	run ucg hierarchies extra
-	ends 2 && says "'extra'"
+	ends 2
+	says "'extra'"
 	run ucg exec
 	ends 2
 	run ucg exec "$M/a"
-	ends 2 && says "command to start"
+	ends 2
+	says "command to start"
 	run ucg attach "$M"
-	ends 2 && says "PID"
+	ends 2
+	says "PID"
 	run ucg attach "$M" 12x
-	ends 2 && says "'12x' is no process id"
+	ends 2
+	says "'12x' is no process id"
 	run ucg kill
 	ends 2
 	run ucg kill -s FROB "$M"
-	ends 2 && says "FROB"
+	ends 2
+	says "FROB"
 	run ucg wait
 	ends 2
 	run ucg wait -t soon "$M"
-	ends 2 && says "soon"
+	ends 2
+	says "soon"
 	run ucgroupd --instance "$UCG_INSTANCE" extra
-	ends 2 && says "'extra'"
+	ends 2
+	says "'extra'"
 	run ucgroupd --instance "$UCG_INSTANCE" --tracker=rumours
-	ends 2 && says "rumours"
+	ends 2
+	says "rumours"
 	[ ! -e "$(ucg_rundir)" ]
 }
 
@@ -107,9 +136,11 @@ lines_are() { # N FILE
 		says "  $cmd " || return 1
 	done
 	run ucgroup --version
-	ends 0 && says "ucgroup "
+	ends 0
+	says "ucgroup "
 	run ucgroup mount --help
-	ends 0 && says "ucgroup mount"
+	ends 0
+	says "ucgroup mount"
 }
 
 # ---- the daemon ---------------------------------------------------------------------------------
@@ -131,9 +162,11 @@ lines_are() { # N FILE
 @test "a second daemon of the same instance says so and exits with 1" {
 	ucg hierarchies >/dev/null
 	run ucgroupd --instance "$UCG_INSTANCE"
-	ends 1 && says "instance '$UCG_INSTANCE' is already running"
+	ends 1
+	says "instance '$UCG_INSTANCE' is already running"
 	run ucgroupd --instance "$UCG_INSTANCE" --foreground
-	ends 1 && says "already running"
+	ends 1
+	says "already running"
 	# The first one is none the worse.
 	ucg hierarchies
 }
@@ -189,9 +222,11 @@ lines_are() { # N FILE
 
 @test "a plug-in that is none is refused in words, and nothing is left" {
 	run ucgroupd --instance "$UCG_INSTANCE" --subsystem "$UCG_TMP/none.so"
-	ends 1 && says "$UCG_TMP/none.so"
+	ends 1
+	says "$UCG_TMP/none.so"
 	run ucgroupd --instance "$UCG_INSTANCE" --subsystem "$UCG_BUILD/libucgroup.so"
-	ends 1 && says "is no ucgroup subsystem"
+	ends 1
+	says "is no ucgroup subsystem"
 	[ ! -e "$(ucg_rundir)" ]
 }
 
@@ -201,7 +236,7 @@ lines_are() { # N FILE
 	pid=$(ucg_daemon_pid)
 	kill -TERM "$pid"
 	ucg_await 5 ucg_gone "$pid"
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	[ ! -e "$(ucg_rundir)" ]
 }
 
@@ -212,8 +247,9 @@ lines_are() { # N FILE
 	kill -KILL "$pid"
 	ucg_await 5 ucg_gone "$pid"
 	run ucg shutdown
-	ends 0 && says "no daemon of instance"
-	! mountpoint -q "$M"
+	ends 0
+	says "no daemon of instance"
+	not mountpoint -q "$M"
 	[ ! -e "$(ucg_rundir)" ]
 	mount_jobs
 	pid=$(ucg_daemon_pid)
@@ -230,15 +266,21 @@ lines_are() { # N FILE
 	run ucg mount -o debug "the source" "$M"
 	ends 0
 	[ -z "$output" ]
-	[ -e "$M/tasks" ] && [ -e "$M/debug.taskcount" ]
+	[ -e "$M/tasks" ]
+	[ -e "$M/debug.taskcount" ]
 	grep -F " $M " /proc/self/mountinfo | grep -q 'fuse.ucgroup the\\040source'
 	run ucg hierarchies
-	ends 0 && says "debug" && says "$M"
+	ends 0
+	says "debug"
+	says "$M"
 	run ucg --json hierarchies
-	ends 0 && says '"label": "debug"' && says "\"$M\"" && says '"mounts": 1'
+	ends 0
+	says '"label": "debug"'
+	says "\"$M\""
+	says '"mounts": 1'
 	run ucg umount "$M"
 	ends 0
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	run ucg hierarchies
 	[[ $output != *debug* ]]
 }
@@ -260,33 +302,46 @@ lines_are() { # N FILE
 	ucg mount -o debug x "$M"
 	before=$(ucg --json hierarchies)
 	run ucg mount -o frobnicate x "$UCG_TMP/n"
-	ends 1 && says "No such file or directory" && says "frobnicate"
+	ends 1
+	says "No such file or directory"
+	says "frobnicate"
 	run ucg mount -o debug,name=other x "$UCG_TMP/n"
-	ends 1 && says "Device or resource busy" && says "debug"
+	ends 1
+	says "Device or resource busy"
+	says "debug"
 	run ucg mount -o none x "$UCG_TMP/n"
-	ends 1 && says "Invalid argument"
+	ends 1
+	says "Invalid argument"
 	run ucg mount -o none,name=a/b x "$UCG_TMP/n"
-	ends 1 && says "Invalid argument"
+	ends 1
+	says "Invalid argument"
 	run ucg mount -o none,,name=ab x "$UCG_TMP/n"
-	ends 1 && says "Invalid argument"
+	ends 1
+	says "Invalid argument"
 	run ucg mount -o none,name=ab x "$UCG_TMP/missing"
-	ends 1 && says "$UCG_TMP/missing" && says "No such file or directory"
+	ends 1
+	says "$UCG_TMP/missing"
+	says "No such file or directory"
 	run ucg mount -o none,name=ab x "$BATS_TEST_FILENAME"
-	ends 1 && says "Not a directory"
+	ends 1
+	says "Not a directory"
 	[ "$(ucg --json hierarchies)" = "$before" ]
-	! mountpoint -q "$UCG_TMP/n"
+	not mountpoint -q "$UCG_TMP/n"
 }
 
 @test "umount says why it cannot" {
 	mount_jobs
 	exec 8<"$M/tasks"
 	run ucg umount "$M"
-	ends 1 && says "busy" && says "-l"
+	ends 1
+	says "busy"
+	says "-l"
 	run ucg umount "$UCG_TMP"
-	ends 1 && says "not a mount point"
+	ends 1
+	says "not a mount point"
 	run ucg umount -l "$M"
 	ends 0
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	exec 8<&-
 }
 
@@ -296,12 +351,14 @@ lines_are() { # N FILE
 	ends 0
 	[ "$(cat "$M/release_agent")" = /bin/true ]
 	run ucg remount -o none,name=other "$M"
-	ends 1 && says "Invalid argument"
+	ends 1
+	says "Invalid argument"
 	mkdir "$M/a"
 	run ucg mount -o remount,none "$M"
 	ends 1
 	run ucg remount -o debug "$UCG_TMP"
-	ends 1 && says "on no mount of instance"
+	ends 1
+	says "on no mount of instance"
 	rmdir "$M/a"
 }
 
@@ -309,7 +366,8 @@ lines_are() { # N FILE
 	ucg mount -o ro,nosuid,none,name=jobs x "$M"
 	grep -F " $M " /proc/self/mountinfo | grep -q ' ro,nosuid,'
 	run mkdir "$M/a"
-	ends 1 && says "Read-only file system"
+	ends 1
+	says "Read-only file system"
 }
 
 @test "mount -t proc shows the view of /proc" {
@@ -321,14 +379,17 @@ lines_are() { # N FILE
 	grep -qx '[0-9]*:name=jobs:/a b' "$UCG_TMP/out"
 	grep -q "name=jobs" "$UCG_TMP/p/mounts"
 	run ucg mount -t proc -o debug "$UCG_TMP/p"
-	ends 1 && says "no options of its own"
+	ends 1
+	says "no options of its own"
 }
 
 @test "mount(8)'s helpers keep its calling convention and exit codes" {
 	run mount.ucgroup
-	ends 1 && says "usage"
+	ends 1
+	says "usage"
 	run umount.ucgroup
-	ends 1 && says "usage"
+	ends 1
+	says "usage"
 	run mount.ucgroup src "$M" -n -v -o rw,noexec,none,name=jobs
 	ends 0
 	[ -e "$M/tasks" ]
@@ -340,14 +401,16 @@ lines_are() { # N FILE
 	[ "$(cat "$M/release_agent")" = /x ]
 	run umount.ucgroup "$M"
 	ends 0
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	run mount.ucgroup src "$M" -o frobnicate
-	ends 32 && says "frobnicate"
+	ends 32
+	says "frobnicate"
 	run mount.ucgroup src "$M" -f -o none,name=jobs
 	ends 0
-	! mountpoint -q "$M"
+	not mountpoint -q "$M"
 	run mount.ucgroup src "$M" -o "instance=a/b,none,name=jobs"
-	ends 32 && says "a/b"
+	ends 32
+	says "a/b"
 	run env -u UCGROUP_INSTANCE mount.ucgroup src "$M" \
 		-o "none,instance=$UCG_INSTANCE,name=jobs"
 	ends 0
@@ -368,9 +431,11 @@ lines_are() { # N FILE
 	[ "$(cat "$M/a/notify_on_release")" = 0 ]
 	# An existing group; options of the command are its own; no "--" needed.
 	run ucg exec "$M/a" sh -c "echo -r; echo \$#" x -- y
-	ends 0 && [ "$output" = "$(printf -- '-r\n2')" ]
+	ends 0
+	[ "$output" = "$(printf -- '-r\n2')" ]
 	run ucg exec -r jobs:/a/b -- cat "$M/a/b/notify_on_release"
-	ends 0 && [ "$output" = 1 ]
+	ends 0
+	[ "$output" = 1 ]
 	run ucg exec "$M" true
 	ends 0
 	(
@@ -383,13 +448,17 @@ lines_are() { # N FILE
 	[ -d "$M/a/c" ]
 	[ "$(stat -c %a "$M/a/c" "$M/a/d" | xargs)" = "755 700" ]
 	run ucg exec "$M/x/y" true
-	ends 1 && says "No such file or directory"
+	ends 1
+	says "No such file or directory"
 	run ucg exec "$M/a" "$UCG_TMP/no-such-program"
-	ends 1 && says "no-such-program"
+	ends 1
+	says "no-such-program"
 	run ucg exec "$UCG_TMP/a" true
-	ends 1 && says "on no mount of instance"
+	ends 1
+	says "on no mount of instance"
 	run ucg exec nowhere:/a true
-	ends 1 && says "no such hierarchy"
+	ends 1
+	says "no such hierarchy"
 	run ucg exec "$M/tasks" true
 	ends 1
 }
@@ -406,13 +475,16 @@ lines_are() { # N FILE
 	ends 0
 	[ "$(cat "$M/a/tasks")" = "$(printf '%s\n' $one $two | sort -n)" ]
 	run ucg attach jobs:/ $one 4194303 $two
-	ends 1 && says "4194303" && says "No such process"
+	ends 1
+	says "4194303"
+	says "No such process"
 	[ -z "$(cat "$M/a/tasks")" ]
 	run ucg attach -t "$M/a" $one
 	ends 0
 	[ "$(cat "$M/a/tasks")" = $one ]
 	run ucg attach "$M/missing" $one
-	ends 1 && says "No such file or directory"
+	ends 1
+	says "No such file or directory"
 }
 
 @test "kill ends every process of the subtree, forks included" {
@@ -446,7 +518,7 @@ lines_are() { # N FILE
 	echo 1 >"$M/b/notify_on_release"
 	ucgroup exec "$M/a/deep" sleep 100 3>&- &
 	local pid=$!
-	STRAYS+=($pid)
+	STRAYS+=("$pid")
 	ucg_await 5 grep -qx $pid "$M/a/deep/tasks"
 	ucg_await 5 grep -q sleep "/proc/$pid/comm"
 	run ucg tree "$M"
@@ -462,7 +534,8 @@ lines_are() { # N FILE
 	[ "${lines[0]}" = "jobs:/a  0 tasks" ]
 	[ "${lines[1]}" = "└─ deep  1 task" ]
 	run ucg tree
-	ends 0 && says "jobs:/"
+	ends 0
+	says "jobs:/"
 	run ucg --json tree "$M/a"
 	ends 0
 	python3 -c 'import json, sys; g = json.loads(sys.argv[1])
@@ -473,15 +546,19 @@ assert g[1]["tasks"] == 1 and g[1]["depth"] == 1 and g[0]["children"] == 1, g' "
 	[[ ${lines[1]} =~ ^\ *$pid\ +jobs:/a/deep\ +sleep\ 100$ ]]
 	[ ${#lines[@]} = 2 ]
 	run ucg --json ps "$M/a"
-	ends 0 && says "\"pid\": $pid"
+	ends 0
+	says "\"pid\": $pid"
 	run ucg ps "$M/b"
-	ends 0 && [ ${#lines[@]} = 1 ]
+	ends 0
+	[ ${#lines[@]} = 1 ]
 	run ucg tree "$M/missing"
-	ends 1 && says "No such file or directory"
+	ends 1
+	says "No such file or directory"
 	# A name that is no UTF-8 must not take the whole answer away.
 	mkdir "$M/$(printf 'x\377')"
 	run ucg tree "$M"
-	ends 0 && says 'x\xff'
+	ends 0
+	says 'x\xff'
 }
 
 @test "wait returns when the group is idle, or its time is up" {
@@ -493,7 +570,8 @@ assert g[1]["tasks"] == 1 and g[1]["depth"] == 1 and g[0]["children"] == 1, g' "
 	local pid=$!
 	ucg_await 5 grep -qx $pid "$M/a/tasks"
 	run ucg wait -t 0.1 "$M/a"
-	ends 1 && says "not idle"
+	ends 1
+	says "not idle"
 	run ucg wait -t 10 jobs:/a
 	ends 0
 	[ -z "$(cat "$M/a/tasks")" ]
@@ -590,13 +668,13 @@ calls_are() {
 	mount_jobs "release_agent=$UCG_TMP/agent"
 	ucgroup --json watch >"$UCG_TMP/events" 3>&- &
 	STRAYS+=($!)
-	ucg_await 5 eval '[ "$(stat_of watches)" = 1 ]'
+	ucg_await 5 stat_is watches 1
 	local i
 	for i in $(seq 80); do
 		ucg exec -r "$M/g$i" true
 		echo "/g$i" >>"$UCG_TMP/order"
 	done
-	ucg_await 10 eval '[ "$(stat_of releases.agents_running)" = 64 ]'
+	ucg_await 10 stat_is releases.agents_running 64
 	sleep 0.3
 	[ "$(stat_of releases.agents_running)" = 64 ]
 	ucg_await 5 lines_are 64 "$UCG_TMP/called"
@@ -607,7 +685,7 @@ calls_are() {
 	ucg_await 5 test ! -e "$UCG_TMP/n/quick"
 	touch "$UCG_TMP/go"
 	ucg_await 20 lines_are 80 "$UCG_TMP/called"
-	ucg_await 10 eval '[ "$(stat_of releases.agents_running)" = 0 ]'
+	ucg_await 10 stat_is releases.agents_running 0
 	[ "$(stat_of releases.agents_started)" = 80 ]
 	[ "$(sort "$UCG_TMP/called")" = "$(sort "$UCG_TMP/order")" ]
 	sed -n 's/.*"event":"release".*"hierarchy":"jobs","path":"\([^"]*\)".*/\1/p' \
@@ -634,7 +712,7 @@ calls_are() {
 	mount_jobs
 	ucgroup watch "$M" >"$UCG_TMP/events" 3>&- &
 	STRAYS+=($!)
-	ucg_await 5 eval '[ "$(stat_of watches)" = 1 ]'
+	ucg_await 5 stat_is watches 1
 	printf '#!/bin/sh\nexit 3\n' >"$UCG_TMP/agent"
 	chmod 755 "$UCG_TMP/agent"
 	echo "$UCG_TMP/agent" >"$M/release_agent"
@@ -660,8 +738,7 @@ calls_are() {
 @test "an agent's path may lead through a mount of ours" {
 	mount_jobs "release_agent=$M/no/such/agent"
 	ucg exec -r "$M/a" true
-	ucg_await 5 eval '[ "$(timeout 5 "$UCG_BUILD/ucgroup" stats |
-		sed -n "s/^releases.failed //p")" = 1 ]'
+	ucg_await 5 stat_is releases.failed 1
 	ln -s "$M/../real" "$UCG_TMP/link"
 	printf '#!/bin/sh\necho $1 >%s/called\n' "$UCG_TMP" >"$UCG_TMP/real"
 	chmod 755 "$UCG_TMP/real"
@@ -674,7 +751,7 @@ calls_are() {
 	mount_jobs release_agent=builtin:rmdir
 	ucgroup exec -r "$M/a" sleep 100 3>&- &
 	local pid=$!
-	STRAYS+=($pid)
+	STRAYS+=("$pid")
 	ucg_await 5 grep -qx $pid "$M/a/tasks"
 	ucg umount "$M"
 	run ucg hierarchies
@@ -692,7 +769,7 @@ calls_are() {
 	STRAYS+=($!)
 	ucgroup --json watch "$M/a" >"$UCG_TMP/some" 3>&- &
 	STRAYS+=($!)
-	ucg_await 5 eval '[ "$(stat_of watches)" = 2 ]'
+	ucg_await 5 stat_is watches 2
 	# Nothing is told of a group that does not notify.
 	ucg exec "$M/a/quiet" true
 	ucg exec -r "$M/b/1" true
@@ -705,7 +782,8 @@ calls_are() {
 assert e["event"] == "release" and e["hierarchy"] == "jobs" and e["path"] == "/a/2", e' \
 		<"$UCG_TMP/some"
 	run ucg watch "$UCG_TMP"
-	ends 1 && says "on no mount"
+	ends 1
+	says "on no mount"
 }
 
 # ---- who may what -------------------------------------------------------------------------------
@@ -720,42 +798,53 @@ as_nobody() {
 	chown -R 65534:65534 "$M/his"
 	chmod 700 "$M/hidden"
 	run as_nobody ucgroup mount -o none,name=mine x "$M"
-	ends 1 && says "only root and the instance's owner may mount"
+	ends 1
+	says "only root and the instance's owner may mount"
 	run as_nobody ucgroup remount -o none,name=jobs "$M"
-	ends 1 && says "Operation not permitted"
+	ends 1
+	says "Operation not permitted"
 	run as_nobody ucgroup shutdown
-	ends 1 && says "only root"
+	ends 1
+	says "only root"
 	# Another's process, a place that is not his, a place he cannot see.
 	sleep 100 3>&- &
 	local pid=$!
-	STRAYS+=($pid)
+	STRAYS+=("$pid")
 	run as_nobody ucgroup attach "$M/his" $pid
-	ends 1 && says "Permission denied"
+	ends 1
+	says "Permission denied"
 	run as_nobody ucgroup exec "$M/a" true
-	ends 1 && says "Permission denied"
+	ends 1
+	says "Permission denied"
 	[ ! -e "$M/a" ]
 	run as_nobody ucgroup exec jobs:/hidden/in true
-	ends 1 && says "Permission denied"
+	ends 1
+	says "Permission denied"
 	run as_nobody ucgroup tree jobs:/hidden/in
-	ends 1 && says "Permission denied"
+	ends 1
+	says "Permission denied"
 	run as_nobody ucgroup tree jobs:/
-	ends 0 && says "hidden"
+	ends 0
+	says "hidden"
 	[[ $output != *" in "* ]]
 	# His own.
 	run as_nobody ucgroup exec -r "$M/his/x" id -u
-	ends 0 && [ "$output" = 65534 ]
+	ends 0
+	[ "$output" = 65534 ]
 	[ "$(stat -c %u:%g "$M/his/x")" = 65534:65534 ]
 	setpriv --reuid=65534 --regid=65534 --clear-groups sleep 100 3>&- &
 	pid=$!
-	STRAYS+=($pid)
+	STRAYS+=("$pid")
 	ucg_await 5 grep -q '^Uid:[[:space:]]65534[[:space:]]65534' "/proc/$pid/status"
 	run as_nobody ucgroup attach "$M/his" $pid
 	ends 0
 	[ "$(cat "$M/his/tasks")" = $pid ]
 	run as_nobody ucgroup attach jobs:/ $pid
-	ends 1 && says "Permission denied"
+	ends 1
+	says "Permission denied"
 	run as_nobody ucgroup hierarchies
-	ends 0 && says jobs
+	ends 0
+	says jobs
 }
 
 @test "root of another user namespace cannot name a release agent" {
@@ -764,7 +853,8 @@ as_nobody() {
 	run unshare -U --map-root-user ucgroup hierarchies
 	ends 0
 	run unshare -U --map-root-user ucgroup remount -o none,name=jobs,release_agent=/bin/evil "$M"
-	ends 1 && says "Operation not permitted"
+	ends 1
+	says "Operation not permitted"
 	[ -z "$(tr -d '\n' <"$M/release_agent")" ]
 }
 
@@ -781,7 +871,7 @@ as_nobody() {
 	run timeout 20 unshare -p -f --mount-proc sh -c "
 		sleep 100 & ucgroup attach '$M/a' \$!; ucgroup ps '$M/a' >$UCG_TMP/ps; kill \$!"
 	[ -z "$(grep -x 2 "$M/a/tasks")" ]
-	! grep -q '^ *2 .*kthreadd' "$UCG_TMP/ps"
+	not grep -q '^ *2 .*kthreadd' "$UCG_TMP/ps"
 }
 
 # ---- bad input ----------------------------------------------------------------------------------
@@ -878,11 +968,13 @@ programs() {
 }
 
 @test "shutdown refuses nothing and leaves nothing" {
-	local pid inside
+	local before after pid inside
+	before=$(programs)
 	mount_jobs release_agent=/bin/true
 	mkdir "$UCG_TMP/n" "$UCG_TMP/p" "$M/a" "$M/a/deep"
 	ucg mount -o debug x "$UCG_TMP/n"
 	ucg mount -t proc "$UCG_TMP/p"
+	[ "$(programs)" -gt "$before" ]
 	pid=$(ucg_daemon_pid)
 	# Tasks in groups, a file and a directory in use, a bind mount, another mount namespace.
 	ucgroup exec -r "$M/a/deep" sleep 100 3>&- &
@@ -904,25 +996,30 @@ programs() {
 	ucg_gone "$pid"
 	run ucg_mounts_below "$UCG_TMP"
 	[ -z "$output" ]
-	! grep "$UCG_TMP" "/proc/$inside/mountinfo"
+	not grep "$UCG_TMP" "/proc/$inside/mountinfo"
 	[ ! -e "$(ucg_rundir)" ]
 	[ ! -e "/sys/fs/bpf/ucgroup/$UCG_INSTANCE" ]
+	ucg_await 5 eval '[ "$(programs)" -le "$before" ]'
 	# The processes live on, in no group.
 	for pid in "${STRAYS[@]}"; do
 		kill -0 "$pid"
 	done
 	run ucg shutdown
-	ends 0 && says "no daemon"
+	ends 0
+	says "no daemon"
 }
 
 @test "doctor finds this machine fit, in words and in JSON" {
 	run ucg doctor
-	ends 0 && says "tracking" && says "/dev/fuse"
+	ends 0
+	says "tracking"
+	says "/dev/fuse"
 	run ucg --json doctor
 	ends 0
 	python3 -c 'import json, sys; assert all(f["ok"] for f in json.loads(sys.argv[1]))' "$output"
 	run as_nobody ucgroup --instance "$UCG_INSTANCE" doctor
-	ends 1 && says "MISSING"
+	ends 1
+	says "MISSING"
 	[ ! -e "$(ucg_rundir)" ]
 }
 

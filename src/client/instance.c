@@ -3,11 +3,16 @@
  * What concerns hierarchies, mounts and the daemon as a whole.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <client/internal.h>
+
+#define END_MS 5000 /* for a process to end that has said good-bye */
 
 int ucgroup_query(struct ucgroup *c, enum ucgroup_query kind, const char *dir, char **json)
 {
@@ -71,15 +76,28 @@ int ucgroup_sync(struct ucgroup *c)
 	return exchange_plain(c, &req, NULL);
 }
 
+/* Becomes readable when the daemon's process has ended; -1: it cannot be seen from here. */
+static int open_daemon(const struct ucgroup *c)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (c->fd < 0 || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || cred.pid <= 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, cred.pid, 0);
+}
+
 int ucgroup_shutdown(struct ucgroup *c, char **what)
 {
 	struct wire_request req = {.op = WIRE_SHUTDOWN};
-	char c1;
+	struct pollfd end = {.fd = open_daemon(c), .events = POLLIN};
 	int rc;
 
 	rc = exchange_plain(c, &req, what);
-	/* The process itself ends right after its last word; then its descriptors are closed, too. */
-	while (!rc && recv(c->fd, &c1, 1, 0) < 0 && errno == EINTR)
-		;
+	/* All is gone but the process, which has nothing left to do. */
+	if (!rc && end.fd >= 0)
+		poll(&end, 1, END_MS);
+	if (end.fd >= 0)
+		close(end.fd);
 	return rc;
 }

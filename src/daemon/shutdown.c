@@ -252,5 +252,6 @@ void shutdown_done(struct daemon *d)
 	if (!wire_end(&b, start))
 		send(d->asker_fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	wire_buf_free(&b);
-	/* Left open: it ends with the process, and that is what the client waits for then. */
+	close(d->asker_fd);
+	d->asker_fd = -1;
 }
