@@ -421,6 +421,40 @@ lines_are() { # N FILE
 	ends 32
 }
 
+@test "mount(8) and umount(8) themselves find the helpers" {
+	# In a mount namespace with an /sbin of its own, so that nothing is installed.
+	ucg hierarchies >/dev/null
+	cat >"$UCG_TMP/inside" <<-'SH'
+		set -e
+		mount -t tmpfs sbin /sbin
+		for name in mount.ucgroup umount.ucgroup mount.fuse.ucgroup umount.fuse.ucgroup; do
+			ln -s "$UCG_BUILD/ucgroup" "/sbin/$name"
+		done
+		mount -t ucgroup -o nosuid,none,name=jobs "a source" "$1"
+		test -e "$1/tasks"
+		grep -F " $1 " /proc/self/mountinfo
+		ucgroup hierarchies
+		mount -o remount,none,name=jobs,release_agent=/bin/true "$1"
+		cat "$1/release_agent"
+		status=0
+		mount -t ucgroup -o frobnicate x "$1" || status=$?
+		echo "refused with $status"
+		umount "$1"
+		ucgroup hierarchies
+		echo end
+	SH
+	UCG_BUILD=$UCG_BUILD run unshare -m --propagation private bash "$UCG_TMP/inside" "$M"
+	echo "$output"
+	ends 0
+	says "nosuid"
+	says "a\040source"
+	says "/bin/true"
+	says "frobnicate: no such option or subsystem"
+	says "refused with 32"
+	[ "${lines[-1]}" = end ]
+	[ "$(grep -c '^[0-9]* *jobs ' <<<"$output")" = 1 ]
+}
+
 # ---- groups and tasks ---------------------------------------------------------------------------
 
 @test "exec makes the group and starts the command in it" {
@@ -847,7 +881,7 @@ as_nobody() {
 	says jobs
 }
 
-@test "root of another user namespace cannot name a release agent" {
+@test "root of another user namespace cannot name a release agent, mount or shut down" {
 	mount_jobs
 	# Root outside, too, so that the files let it; it is the namespace that does not.
 	run unshare -U --map-root-user ucgroup hierarchies
@@ -856,6 +890,12 @@ as_nobody() {
 	ends 1
 	says "Operation not permitted"
 	[ -z "$(tr -d '\n' <"$M/release_agent")" ]
+	run unshare -U --map-root-user ucgroup mount -o none,name=other,release_agent=/bin/evil "$M"
+	ends 1
+	says "Operation not permitted"
+	run unshare -U --map-root-user ucgroup shutdown
+	ends 1
+	ucg hierarchies | grep -q jobs
 }
 
 @test "a client in another pid namespace never moves or names the wrong task" {

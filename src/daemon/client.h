@@ -17,6 +17,7 @@ struct peer {
 	gid_t *groups;
 	size_t n_groups;
 	bool owner;	 /* of the instance, in the daemon's user namespace */
+	bool admin;	 /* the owner, or root, in the daemon's user namespace */
 	bool other_pids; /* its pid namespace is not the daemon's */
 };
 

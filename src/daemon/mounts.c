@@ -11,7 +11,7 @@
 
 static bool refuse_others(struct client *c, const struct wire_request *req, const char *message)
 {
-	if (c->peer.uid == 0 || c->peer.uid == c->d->uid)
+	if (c->peer.admin)
 		return false;
 	client_reply(c, req->op, req->seq, -EPERM, message);
 	return true;

@@ -97,6 +97,7 @@ int peer_init(const struct daemon *d, int fd, struct peer *peer)
 	 * own must not be able to name one.
 	 */
 	peer->owner = peer->uid == d->uid && our_users;
+	peer->admin = peer->owner || (peer->uid == 0 && our_users);
 	peer->other_pids = !our_pids;
 	return get_groups(fd, peer);
 }
