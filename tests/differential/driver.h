@@ -10,7 +10,8 @@
 struct settings {
 	long operations; /* to be done in all */
 	uint64_t seed;
-	long world; /* only this one, or -1 */
+	long world;   /* only this one, or -1 */
+	int patience; /* seconds */
 	const char *replay;
 	bool self_test;	  /* also find the planted differences */
 	bool kernel_only; /* compare v1 with itself */

@@ -17,8 +17,6 @@
 #include "driver.h"
 #include "v1.h"
 
-#define STUCK_SECONDS 100
-
 static volatile sig_atomic_t stop_asked;
 
 static void on_signal(int sig)
@@ -40,6 +38,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'w':
 		s->world = atol(arg);
 		break;
+	case 'p':
+		s->patience = atoi(arg);
+		break;
 	case 'r':
 		s->replay = arg;
 		break;
@@ -59,6 +60,7 @@ static const struct argp_option options[] = {
 	{"operations", 'n', "N", 0, "do N operations (default 3000)", 0},
 	{"seed", 's', "SEED", 0, "which operations (default 1)", 0},
 	{"world", 'w', "W", 0, "only world W of that seed", 0},
+	{"patience", 'p', "SECONDS", 0, "how long to wait for what must come (default 120)", 0},
 	{"replay", 'r', "FILE", 0, "do the operations in FILE", 0},
 	{"self-test", 't', NULL, 0, "also find planted differences", 0},
 	{"kernel-only", 'k', NULL, 0, "compare v1 with itself: a test of the test", 0},
@@ -99,7 +101,7 @@ static void kill_orphans(pid_t daemon)
  * Waits for the driver. Nothing moves: kills the daemon, so that system calls stuck in its file
  * system come back; still nothing: kills the driver.
  */
-static int watch(pid_t driver)
+static int watch(pid_t driver, int patience)
 {
 	uint32_t last = shared->progress;
 	int status, still = 0;
@@ -115,14 +117,14 @@ static int watch(pid_t driver)
 			still = 0;
 		}
 		still++;
-		if (still == STUCK_SECONDS * 10) {
-			printf("# nothing has moved for %d s; under way: %s\n", STUCK_SECONDS,
+		if (still == patience * 10) {
+			printf("# nothing has moved for %d s; under way: %s\n", patience,
 			       shared->doing);
 			fflush(stdout);
 			if (shared->daemon)
 				kill(shared->daemon, SIGABRT);
 		}
-		if (still == STUCK_SECONDS * 15)
+		if (still == patience * 15)
 			kill(driver, SIGKILL);
 	}
 	if (stop_asked)
@@ -161,7 +163,7 @@ static int supervise(struct world *world, const struct settings *settings)
 		signal(SIGINT, SIG_IGN);
 		exit(drive(world, settings));
 	}
-	status = watch(driver);
+	status = watch(driver, settings->patience + 30);
 	world->daemon = shared->daemon;
 	kill_orphans(world->daemon);
 	left = world_destroy(world, why, sizeof(why));
@@ -176,7 +178,7 @@ static int supervise(struct world *world, const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = {.operations = 3000, .seed = 1, .world = -1};
+	struct settings settings = {.operations = 3000, .seed = 1, .world = -1, .patience = 120};
 	struct sigaction act = {.sa_handler = on_signal};
 	struct world world;
 	int err;
@@ -191,6 +193,7 @@ int main(int argc, char **argv)
 	}
 	open_supervisor_pidfd();
 	shared_create();
+	shared->patience = settings.patience * 1000;
 	err = world_prepare(&world, settings.kernel_only);
 	v1_sweep();
 	if (err) {

@@ -12,8 +12,6 @@
 
 #include "pool.h"
 
-#define PATIENCE_MS 60000
-
 static int fail(char *why, size_t size, const char *fmt, ...)
 {
 	va_list ap;
@@ -55,7 +53,7 @@ static char task_letter(pid_t tgid, pid_t tid)
 
 static int wait_gone(pid_t tgid, pid_t tid, bool zombie_will_do, char *why, size_t size)
 {
-	long until = now_ms() + PATIENCE_MS;
+	long until = now_ms() + shared->patience;
 
 	for (unsigned int turn = 0;; turn++) {
 		char letter = task_letter(tgid, tid);
@@ -73,7 +71,7 @@ static int wait_gone(pid_t tgid, pid_t tid, bool zombie_will_do, char *why, size
 
 static int wait_reaped(pid_t pid, char *why, size_t size)
 {
-	long until = now_ms() + PATIENCE_MS;
+	long until = now_ms() + shared->patience;
 
 	for (unsigned int turn = 0;; turn++) {
 		pid_t got = waitpid(pid, NULL, WNOHANG | __WALL);
@@ -95,12 +93,12 @@ static int wait_reaped(pid_t pid, char *why, size_t size)
 static int wait_word(_Atomic uint32_t *word, uint32_t until, const char *what, char *why,
 		     size_t size)
 {
-	long deadline = now_ms() + PATIENCE_MS;
+	long deadline = now_ms() + shared->patience;
 	uint32_t val;
 
 	while ((val = atomic_load(word)) != until) {
 		if (now_ms() > deadline)
-			return fail(why, size, "no %s in %d s", what, PATIENCE_MS / 1000);
+			return fail(why, size, "no %s in %d s", what, shared->patience / 1000);
 		word_wait(word, val, 1000);
 	}
 	return 0;

@@ -65,6 +65,7 @@ struct shared {
 	char base[SIDES][80]; /* mount points */
 	_Atomic uint32_t progress;
 	_Atomic int daemon; /* its pid, 0: none */
+	int patience;	    /* ms to wait for what must come */
 	char doing[512];    /* the operation under way, for when nothing moves any more */
 	struct channel channel[SLOTS];
 };
