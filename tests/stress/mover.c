@@ -328,7 +328,7 @@ void mover_main(uint32_t seed)
 		found = how < 2 ? pick_slot(&t, &seed) : pick_listed(&t, how == 2, hier, &seed);
 		if (found)
 			move(&t, hier, to, &seed);
-		sleep_us(found ? rnd_below(&seed, 1000) : 300);
+		sleep_us(found ? rnd_below(&seed, shm->move_pause) : 300);
 	}
 	_exit(0);
 }

@@ -397,6 +397,7 @@ static void usage(void)
 	fprintf(stderr,
 		"usage: stress-test --dir DIR --ucgroup PROGRAM --instance NAME --names U0,U1,K0,K1\n"
 		"                   [--forks N] [--epochs N] [--live N] [--seed N]\n"
+		"                   [--move-pause MICROSECONDS]\n"
 		"                   [--expect-rebuilds] [--sabotage moves|truth|releases]\n"
 		"DIR holds the mounts u0 u1 (ucgroup's, named U0 U1), k0 k1 (the kernel's) and the "
 		"program agent.\n");
@@ -427,6 +428,7 @@ static void parse_options(struct test *t, int argc, char **argv)
 		{"names", required_argument, NULL, 'n'},
 		{"forks", required_argument, NULL, 'f'},
 		{"epochs", required_argument, NULL, 'e'},
+		{"move-pause", required_argument, NULL, 'p'},
 		{"live", required_argument, NULL, 'l'},
 		{"seed", required_argument, NULL, 's'},
 		{"expect-rebuilds", no_argument, NULL, 'r'},
@@ -451,6 +453,8 @@ static void parse_options(struct test *t, int argc, char **argv)
 			t->epochs = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'l')
 			shm->max_live = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (c == 'p')
+			shm->move_pause = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 's')
 			t->seed = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'r')
@@ -479,6 +483,7 @@ int main(int argc, char **argv)
 		worker_exec_main(argc - 2, argv + 2);
 	shm_create();
 	shm->max_live = 300;
+	shm->move_pause = 1000;
 	shm->main_pid = getpid();
 	n = readlink("/proc/self/exe", shm->self, sizeof(shm->self) - 1);
 	if (n < 0)
