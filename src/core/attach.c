@@ -76,9 +76,11 @@ static void attached(struct cgroup *cgrp, struct cgroup *old, const struct cgrou
 			ss->attach(ss, cgrp, old, task);
 }
 
-/* From PLACE into CGRP; *OLD is the cgroup left. -EAGAIN: it is no longer at PLACE. */
-static int swap(struct cgroup *cgrp, pid_t tid, struct core_place place, struct cgroup **old)
+/* TASK from PLACE into CGRP; *OLD is the cgroup left. -EAGAIN: it is no longer at PLACE. */
+static int swap(struct cgroup *cgrp, const struct cgroup_task *task, struct core_place place,
+		struct cgroup **old)
 {
+	struct own_move move = {.tid = task->tid, .tgid = task->tgid, .from = place.cset};
 	struct core *core = cgrp->h->core;
 	struct cset *from = cset_by_id(core, place.cset), *to;
 	int err;
@@ -89,11 +91,12 @@ static int swap(struct cgroup *cgrp, pid_t tid, struct core_place place, struct 
 	to = cset_with(core, from, cgrp);
 	if (!to)
 		return -ENOMEM;
-	err = core_note_move(core, tid);
+	move.to = to->id;
+	err = core_note_move(core, &move);
 	if (!err) {
-		err = core->ops->move(core->arg, tid, place, to->id);
+		err = core->ops->move(core->arg, task->tid, place, to->id);
 		if (err)
-			core_forget_move(core, tid);
+			core_unnote_move(core);
 	}
 	if (err)
 		cset_drop_unused(core, to);
@@ -178,7 +181,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 	if (err)
 		return err;
 	for (int i = 0; i < ATTACH_TRIES; i++) {
-		err = swap(cgrp, tid, info.place, &old);
+		err = swap(cgrp, &task, info.place, &old);
 		if (err != -EAGAIN)
 			break;
 		core_replay(core);
@@ -277,12 +280,13 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 			goto out;
 	}
 	for (size_t i = 0; i < n; i++) {
+		const struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
 		struct cgroup *old;
 
 		if (!threads[i].tid)
 			continue;
 		again = true;
-		err = swap(cgrp, threads[i].tid, threads[i].place, &old);
+		err = swap(cgrp, &task, threads[i].place, &old);
 		if (!err)
 			find_granted(list, threads[i].tid)->old = old;
 		else if (err != -EAGAIN && err != -ESRCH)
@@ -323,6 +327,7 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 		again = err != 0;
 		for (size_t i = 0; i < n; i++) {
 			struct cset *cset = cset_by_id(core, threads[i].place.cset);
+			struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
 			struct granted *g = find_granted(list, threads[i].tid);
 			struct cgroup *ignored;
 
@@ -331,8 +336,7 @@ static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list
 			    find_granted(stay, threads[i].tid))
 				continue;
 			again = true;
-			swap(g && g->old ? g->old : made_in, threads[i].tid, threads[i].place,
-			     &ignored);
+			swap(g && g->old ? g->old : made_in, &task, threads[i].place, &ignored);
 		}
 		free(threads);
 		if (again)

@@ -175,6 +175,12 @@ struct watched_fd {
 	void (*fn)(struct cgroup_subsys *ss, int fd);
 };
 
+/* A move that we have made, of a task from one css_set to another. */
+struct own_move {
+	pid_t tid, tgid;
+	uint32_t from, to;
+};
+
 struct core {
 	const struct core_ops *ops;
 	void *arg;
@@ -220,9 +226,9 @@ struct core {
 
 	struct cgroup_subsys_state *puts; /* atomic */
 	bool in_replay, in_rebuild;
-	bool walked;  /* in a rebuild: the truth is being, or has been, laid over the lists */
-	pid_t *moved; /* by us, and the log has not told yet */
-	size_t n_moved, cap_moved;
+	bool walked; /* in a rebuild: the truth is being, or has been, laid over the lists */
+	struct own_move *moves; /* in order; the log has not told of them yet */
+	size_t n_moves, cap_moves;
 	uint64_t dying_key; /* of the task whose death is told next */
 	struct core_stats stats;
 };
@@ -277,8 +283,8 @@ void csets_exit(struct core *core);
 const struct task *core_task(const struct core *core, pid_t tid);
 void tasks_exit(struct core *core);
 /* Before a move is made: its being told may be lost. -ENOMEM. */
-int core_note_move(struct core *core, pid_t tid);
-void core_forget_move(struct core *core, pid_t tid);
+int core_note_move(struct core *core, const struct own_move *move);
+void core_unnote_move(struct core *core); /* the last one was not made */
 
 /* release.c */
 void release_check(struct cgroup *cgrp); /* became idle? then queue it */

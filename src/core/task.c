@@ -60,7 +60,7 @@ void tasks_exit(struct core *core)
 	for (size_t i = 0; i < CORE_MAX_TID >> TASK_PAGE_BITS; i++)
 		free(core->pages[i]);
 	free(core->spare_page);
-	free(core->moved);
+	free(core->moves);
 }
 
 static void list_add(struct core *core, struct cset *cset, struct task *task, uint32_t tid)
@@ -154,39 +154,56 @@ static void unplace(struct core *core, pid_t tid)
 }
 
 /*
- * A rebuild finds a task where the lists did not have it, or does not find it: born, dead, or only
- * moved, which is no birth and no death to a subsystem. Only we move, so we know.
+ * Only we move, so we know what the log says of a move even if it has lost it: a task found elsewhere
+ * was moved, and that is no birth and no death to a subsystem. A move is noted before it is made and
+ * forgotten when the log tells of it.
  */
-int core_note_move(struct core *core, pid_t tid)
+int core_note_move(struct core *core, const struct own_move *move)
 {
-	if (core->n_moved == core->cap_moved) {
-		size_t cap = core->cap_moved ? core->cap_moved * 2 : 16;
-		pid_t *moved = realloc(core->moved, cap * sizeof(*moved));
+	if (core->n_moves == core->cap_moves) {
+		size_t cap = core->cap_moves ? core->cap_moves * 2 : 16;
+		struct own_move *moves = realloc(core->moves, cap * sizeof(*moves));
 
-		if (!moved)
+		if (!moves)
 			return -ENOMEM;
-		core->moved = moved;
-		core->cap_moved = cap;
+		core->moves = moves;
+		core->cap_moves = cap;
 	}
-	core->moved[core->n_moved++] = tid;
+	core->moves[core->n_moves++] = *move;
 	return 0;
 }
 
-static bool was_moved(const struct core *core, pid_t tid)
+void core_unnote_move(struct core *core)
 {
-	for (size_t i = 0; i < core->n_moved; i++)
-		if (core->moved[i] == tid)
-			return true;
-	return false;
+	core->n_moves--;
 }
 
-void core_forget_move(struct core *core, pid_t tid)
+/* The earliest noted one of TID; NULL: none. */
+static struct own_move *noted_move(const struct core *core, pid_t tid)
 {
-	for (size_t i = core->n_moved; i-- > 0;) {
-		if (core->moved[i] != tid)
-			continue;
-		core->moved[i] = core->moved[--core->n_moved];
-		return;
+	for (size_t i = 0; i < core->n_moves; i++)
+		if (core->moves[i].tid == tid)
+			return &core->moves[i];
+	return NULL;
+}
+
+static void forget_move(struct core *core, struct own_move *move)
+{
+	size_t after = core->n_moves - (size_t)(move - core->moves) - 1;
+
+	memmove(move, move + 1, after * sizeof(*move));
+	core->n_moves--;
+}
+
+/* After a loss, before an entry is folded that tells of what came later than TID's noted moves. */
+static void fold_own_moves(struct core *core, pid_t tid)
+{
+	struct own_move *noted;
+
+	while (core->in_rebuild && (noted = noted_move(core, tid))) {
+		struct own_move move = *noted;
+
+		core_task_moved(core, tid, move.tgid, move.from, move.to);
 	}
 }
 
@@ -233,14 +250,35 @@ static void tell_exit(struct core *core, pid_t tid, pid_t tgid)
 			core->subsys[i]->exit(core->subsys[i], &task);
 }
 
+/* TID, which is listed, is no more. */
+static void bury(struct core *core, pid_t tid)
+{
+	const struct task *task = core_task(core, tid);
+
+	tell_exit(core, tid, (pid_t)(task->tgid & ~TASK_STALE));
+	cset_mark_lost(core, core->csets[task->cset]);
+	unplace(core, tid);
+}
+
+/* The lists are older than a loss: what they have of a task that an entry begins is another task. */
+static bool outlived(const struct core *core, const struct task *task)
+{
+	return task->tgid & TASK_STALE || (core->in_rebuild && !core->walked);
+}
+
 void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 {
 	const struct task *task = core_task(core, tid);
+	const struct own_move *noted = noted_move(core, tid);
 	struct cset *cset = cset_by_id(core, id);
 
 	core->stats.born++;
-	if (task && (task->tgid & TASK_STALE || (core->in_rebuild && !core->walked))) {
-		core_task_died(core, tid, task->cset); /* the one before: its DIED was lost */
+	/* Unless this is the birth that came before its move. */
+	if (noted && (task || id != noted->from))
+		fold_own_moves(core, tid);
+	task = core_task(core, tid);
+	if (task && outlived(core, task)) {
+		bury(core, tid); /* the one before: its DIED was lost */
 		task = NULL;
 	}
 	if (task)
@@ -258,32 +296,41 @@ void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
  * Between a loss and the walk: TID is in FROM, which the lists do not know. Who was listed has died,
  * and another was born there.
  */
-static const struct task *refit(struct core *core, pid_t tid, pid_t tgid, uint32_t from)
+static void refit(struct core *core, pid_t tid, pid_t tgid, uint32_t from)
 {
-	const struct task *task = core_task(core, tid);
 	struct cset *cset = cset_by_id(core, from);
 
 	if (!core->in_rebuild || core->walked)
-		return task;
-	if (task)
-		core_task_died(core, tid, task->cset);
+		return;
+	if (core_task(core, tid))
+		bury(core, tid);
 	if (!cset || from == CSET_INITIAL)
-		return NULL;
+		return;
 	place(core, tid, tgid, cset);
 	tell_fork(core, tid, tgid);
-	return core_task(core, tid);
 }
 
 void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, uint32_t to)
 {
 	const struct task *task = core_task(core, tid);
 	struct cset *cset = cset_by_id(core, to);
+	struct own_move *noted = noted_move(core, tid);
 
 	core->stats.moved++;
-	core_forget_move(core, tid);
+	if (noted && core->in_rebuild && (noted->from != from || noted->to != to)) {
+		/* Those before this one were lost. */
+		const struct own_move move = *noted;
+
+		core_task_moved(core, tid, move.tgid, move.from, move.to);
+		core_task_moved(core, tid, tgid, from, to);
+		return;
+	}
+	if (noted)
+		forget_move(core, noted);
 	if ((task ? task->cset : CSET_INITIAL) != from) {
 		oddity(core, "a task moved from elsewhere", tid, from);
-		task = refit(core, tid, tgid, from);
+		refit(core, tid, tgid, from);
+		task = core_task(core, tid);
 	}
 	if (!cset) {
 		oddity(core, "a task moved to no css_set", tid, to);
@@ -299,9 +346,11 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 
 void core_task_died(struct core *core, pid_t tid, uint32_t id)
 {
-	const struct task *task = core_task(core, tid);
+	const struct task *task;
 
 	core->stats.died++;
+	fold_own_moves(core, tid);
+	task = core_task(core, tid);
 	if (!task) {
 		/* A rebuild may have passed between its leaving its place and its saying so. */
 		if (!core->stats.rebuilds)
@@ -310,9 +359,7 @@ void core_task_died(struct core *core, pid_t tid, uint32_t id)
 	}
 	if (task->cset != id)
 		oddity(core, "a task died elsewhere", tid, id);
-	tell_exit(core, tid, (pid_t)(task->tgid & ~TASK_STALE));
-	cset_mark_lost(core, core->csets[task->cset]);
-	unplace(core, tid);
+	bury(core, tid);
 }
 
 /*
@@ -322,11 +369,14 @@ void core_task_died(struct core *core, pid_t tid, uint32_t id)
 void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 {
 	struct cset *cset = cset_by_id(core, id);
-	const struct task *leader = core_task(core, new);
+	const struct task *leader;
 
 	core->stats.retid++;
-	if (leader && (leader->tgid & TASK_STALE || (core->in_rebuild && !core->walked)))
-		core_task_died(core, new, leader->cset); /* its DIED was lost */
+	fold_own_moves(core, old);
+	fold_own_moves(core, new);
+	leader = core_task(core, new);
+	if (leader && outlived(core, leader))
+		bury(core, new); /* its DIED was lost */
 	else if (leader)
 		oddity(core, "a task took a living task's tid", new, id);
 	if (!cset) {
@@ -367,13 +417,11 @@ static void mark_stale(struct core *core, uint32_t tid, struct task *task)
 
 static void reap_stale(struct core *core, uint32_t tid, struct task *task)
 {
-	if (!(task->tgid & TASK_STALE))
-		return;
-	if (was_moved(core, (pid_t)tid))
-		core_task_moved(core, (pid_t)tid, (pid_t)(task->tgid & ~TASK_STALE), task->cset,
-				CSET_INITIAL);
-	else
-		core_task_died(core, (pid_t)tid, task->cset);
+	if (task->tgid & TASK_STALE)
+		fold_own_moves(core, (pid_t)tid);
+	/* By its tid: that may have taken it from its page. */
+	if (core_task(core, (pid_t)tid) && core_task(core, (pid_t)tid)->tgid & TASK_STALE)
+		bury(core, (pid_t)tid);
 }
 
 void core_events_lost(struct core *core)
@@ -384,6 +432,9 @@ void core_events_lost(struct core *core)
 void core_rebuild_begin(struct core *core)
 {
 	core->in_rebuild = true;
+	/* The log has told all it had of the moves before. */
+	while (core->n_moves)
+		fold_own_moves(core, core->moves[0].tid);
 	core->walked = true;
 	core->stats.rebuilds++;
 	for_each_listed(core, mark_stale);
@@ -392,8 +443,9 @@ void core_rebuild_begin(struct core *core)
 /* A tid that died and came again unseen is another task, as its tgid or css_set may tell. */
 void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 {
-	const struct task *task = core_task(core, tid);
+	const struct own_move *noted = noted_move(core, tid);
 	struct cset *cset = cset_by_id(core, id);
+	const struct task *task;
 
 	if (!cset) {
 		core->in_rebuild = false;
@@ -401,12 +453,16 @@ void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 		core->in_rebuild = true;
 		return;
 	}
-	if (task && ((task->tgid & ~TASK_STALE) != (uint32_t)tgid ||
-		     (task->cset != id && !was_moved(core, tid))))
-		core_task_died(core, tid, task->cset);
+	/* Moved while we walk, and seen where it is now. */
+	if (noted && id != noted->from)
+		fold_own_moves(core, tid);
 	task = core_task(core, tid);
+	if (task && ((task->tgid & ~TASK_STALE) != (uint32_t)tgid || task->cset != id)) {
+		bury(core, tid);
+		task = NULL;
+	}
 	place(core, tid, tgid, cset);
-	if (!task && !was_moved(core, tid))
+	if (!task)
 		tell_fork(core, tid, tgid);
 }
 
@@ -415,7 +471,6 @@ void core_rebuild_end(struct core *core)
 	for_each_listed(core, reap_stale);
 	core->in_rebuild = false;
 	core->walked = false;
-	core->n_moved = 0;
 }
 
 /* ---- listing ---------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ static void check_refs(struct prop *p, int g, bool exact)
 			continue;
 		EXPECT(p,
 		       pc->css.refcnt == mg->refs[s] ||
-			       (!exact && !mg->refs[s] && pc->css.refcnt == 1),
+			       (!exact && pc->css.refcnt == mg->refs[s] + 1),
 		       "group %d: %d references, not %d", g, pc->css.refcnt, mg->refs[s]);
 	}
 }

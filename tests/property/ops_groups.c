@@ -139,6 +139,7 @@ static void do_rmdir(struct prop *p, const struct op *op)
 		want = -EBUSY;
 	m_path(&p->m, g, path, sizeof(path));
 	prop_say(p, "%s: %d:%s", p->op_name, p->m.groups[g].h, path);
+	p->rebuild_left = 0; /* what is expected is decided */
 	err = cgroup_rmdir(p->m.groups[g].cgrp);
 	clear_errors(p);
 	EXPECT(p, err == want, "rmdir answers %d, not %d", err, want);
@@ -353,11 +354,17 @@ static void do_deliver(struct prop *p, const struct op *op)
 
 static void do_clone(struct prop *p, const struct op *op)
 {
-	pid_t tid = pick_tid(p, M_ALIVE, op->r[0]);
-	int s = (int)(op->r[1] % M_SUBSYS), h = m_hierarchy_of(&p->m, s), g, parent, err, want = 0;
-	struct cgroup_task task = {.tid = tid};
+	int s = (int)(op->r[1] % M_SUBSYS), h, g, parent, err, want = 0;
+	struct cgroup_task task = {.tid = 0};
 	char name[M_NAME];
+	pid_t tid;
 
+	/* The model follows afterwards, so let nothing happen meanwhile. */
+	core_settle(p->fw->core);
+	settled(p);
+	p->rebuild_left = 0;
+	tid = task.tid = pick_tid(p, M_ALIVE, op->r[0]);
+	h = m_hierarchy_of(&p->m, s);
 	for (g = M_HIERARCHIES; g < M_GROUPS && p->m.groups[g].used; g++)
 		;
 	if (!tid || g == M_GROUPS)
@@ -373,10 +380,6 @@ static void do_clone(struct prop *p, const struct op *op)
 	want = m_child(&p->m, parent, name) >= 0 ? -EEXIST : set_errors(p, op->r[2], parent);
 	if (!want && p->m.tasks[tid].fixed)
 		want = -EINVAL;
-	/* where the model cannot follow step by step, it does so before */
-	core_settle(p->fw->core);
-	settled(p);
-	p->rebuild_left = 0;
 	err = cgroup_clone(&task, &p->ss[s].ss);
 	clear_errors(p);
 	EXPECT(p, err == want, "clone answers %d, not %d", err, want);
