@@ -260,10 +260,13 @@ static void bury(struct core *core, pid_t tid)
 	unplace(core, tid);
 }
 
-/* The lists are older than a loss: what they have of a task that an entry begins is another task. */
-static bool outlived(const struct core *core, const struct task *task)
+/*
+ * TASK is listed, and an entry begins one of its tid in css_set ID: after a loss that is another one,
+ * whose forerunner's DIED is lost, unless the walk has seen the new one already.
+ */
+static bool outlived(const struct core *core, const struct task *task, uint32_t id)
 {
-	return task->tgid & TASK_STALE || (core->in_rebuild && !core->walked);
+	return core->in_rebuild && (!core->walked || task->tgid & TASK_STALE || task->cset != id);
 }
 
 void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
@@ -277,8 +280,8 @@ void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 	if (noted && (task || id != noted->from))
 		fold_own_moves(core, tid);
 	task = core_task(core, tid);
-	if (task && outlived(core, task)) {
-		bury(core, tid); /* the one before: its DIED was lost */
+	if (task && outlived(core, task, id)) {
+		bury(core, tid);
 		task = NULL;
 	}
 	if (task)
@@ -292,15 +295,12 @@ void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 		tell_fork(core, tid, tgid);
 }
 
-/*
- * Between a loss and the walk: TID is in FROM, which the lists do not know. Who was listed has died,
- * and another was born there.
- */
+/* After a loss: TID is in FROM, which the lists do not know. Who was listed is dead. */
 static void refit(struct core *core, pid_t tid, pid_t tgid, uint32_t from)
 {
 	struct cset *cset = cset_by_id(core, from);
 
-	if (!core->in_rebuild || core->walked)
+	if (!core->in_rebuild)
 		return;
 	if (core_task(core, tid))
 		bury(core, tid);
@@ -317,7 +317,9 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 	struct own_move *noted = noted_move(core, tid);
 
 	core->stats.moved++;
-	if (noted && core->in_rebuild && (noted->from != from || noted->to != to)) {
+	if (core->in_rebuild && !noted)
+		return; /* folded from its note before */
+	if (core->in_rebuild && (noted->from != from || noted->to != to)) {
 		/* Those before this one were lost. */
 		const struct own_move move = *noted;
 
@@ -375,8 +377,10 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 	fold_own_moves(core, old);
 	fold_own_moves(core, new);
 	leader = core_task(core, new);
-	if (leader && outlived(core, leader))
+	if (leader && (outlived(core, leader, id) || (core->in_rebuild && core_task(core, old))))
 		bury(core, new); /* its DIED was lost */
+	else if (leader && core->in_rebuild)
+		return; /* the walk has seen it under its new tid */
 	else if (leader)
 		oddity(core, "a task took a living task's tid", new, id);
 	if (!cset) {

@@ -227,10 +227,11 @@ static int run_all(size_t n_ops, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"ops", required_argument, NULL, 'n'},	  {"seed", required_argument, NULL, 's'},
-		{"shrink", required_argument, NULL, 'k'}, {"replay", required_argument, NULL, 'r'},
-		{NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"ops", required_argument, NULL, 'n'},
+						{"seed", required_argument, NULL, 's'},
+						{"shrink", required_argument, NULL, 'k'},
+						{"replay", required_argument, NULL, 'r'},
+						{NULL, 0, NULL, 0}};
 	const char *size = getenv("UCGROUP_TEST_SIZE");
 	size_t n_ops = size && !strcmp(size, "large") ? 1000000 : 100000;
 	uint64_t seed = 1;
