@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -73,6 +74,7 @@ void hold(void)
 
 	atomic_store(&shm->hold, 1);
 	while (!all_hold_still()) {
+		check_daemon();
 		if (now_ms() > deadline) {
 			tell_who_moves();
 			bail_out("the tasks do not hold still");
@@ -212,6 +214,16 @@ void show_complaints(struct test *t)
 			printf("# %s\n", shm->complaints[t->complaints_shown]);
 }
 
+/* Without a daemon nothing that follows means anything. */
+void check_daemon(void)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tasks", shm->ubase[0]);
+	if (access(path, F_OK) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+		bail_out("the daemon has gone");
+}
+
 void check_membership(struct test *t, uint32_t epoch)
 {
 	static pid_t tids[MAX_SLOTS];
@@ -219,6 +231,7 @@ void check_membership(struct test *t, uint32_t epoch)
 	size_t n = slot_tids(tids);
 	bool ok = true;
 
+	check_daemon();
 	for (uint32_t h = 0; h < N_HIER; h++) {
 		await_exits(h, tids, n);
 		for (uint32_t g = 0; g < shm->n_groups; g++) {

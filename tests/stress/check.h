@@ -28,6 +28,9 @@ void let_go(void);
 bool all_hold_still(void);
 void tell_who_moves(void);
 
+/* Ends the test when the daemon is dead. */
+void check_daemon(void);
+
 /* While everybody holds still: */
 bool group_empty(uint32_t h, uint32_t g);
 void show_complaints(struct test *t);

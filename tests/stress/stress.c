@@ -149,7 +149,7 @@ static void set_up(struct test *t)
 static void start_task(struct test *t, enum script script, uint32_t job)
 {
 	struct slot *s;
-	uint64_t deadline = now_ms() + 20000;
+	uint64_t deadline = now_ms() + 60000;
 
 	atomic_fetch_add(&shm->jobs[job].started, 1);
 	s = slot_new(script, NULL, job, &t->seed);
@@ -158,6 +158,7 @@ static void start_task(struct test *t, enum script script, uint32_t job)
 	atomic_store(&shm->nursery, (uint32_t)(s - shm->slots) + 1);
 	futex_wake(&shm->nursery);
 	while (atomic_load(&s->state) < SLOT_PARKED) {
+		check_daemon();
 		if (now_ms() > deadline) {
 			show_complaints(t);
 			bail_out("a job does not start");
@@ -250,6 +251,7 @@ static void run_epoch(struct test *t, uint64_t limit)
 		/* Only the sentinels are left: all jobs were stopped, or never got going. */
 		if (forks >= limit || atomic_load(&shm->live) <= shm->n_steady)
 			break;
+		check_daemon();
 		if (now_ms() > deadline)
 			bail_out("the forks of one epoch take more than five minutes");
 		sleep_us(1000);
@@ -266,6 +268,7 @@ static void end_jobs(struct test *t)
 	stop_jobs(true, &t->seed);
 	let_go();
 	while (atomic_load(&shm->live) > shm->n_steady) {
+		check_daemon();
 		if (now_ms() > deadline) {
 			tell_who_moves();
 			bail_out("the jobs do not end");

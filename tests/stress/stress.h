@@ -117,7 +117,7 @@ struct shared {
 	_Atomic uint32_t abort; /* everybody ends */
 	_Atomic uint64_t fork_limit;
 
-	/* futex: a slot's number + 1 whose task the nursery shall make; it answers with 0. */
+	/* futex: a slot's number + 1 whose task the nursery shall make; it puts 0 there. */
 	_Atomic uint32_t nursery;
 
 	/* The helpers' answer to hold: 1 while they hold still. */

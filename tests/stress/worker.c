@@ -505,7 +505,8 @@ void nursery_main(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGCHLD, SIG_IGN);
 	while (!main_gone()) {
-		uint32_t n = atomic_load(&shm->nursery);
+		/* Taken before it is obeyed: the next order may come before this one is done with. */
+		uint32_t n = atomic_exchange(&shm->nursery, 0);
 		pid_t pid;
 
 		if (!n) {
@@ -519,7 +520,6 @@ void nursery_main(void)
 		}
 		if (pid < 0)
 			complain("fork: %s", strerror(errno));
-		atomic_store(&shm->nursery, 0);
 	}
 	_exit(0);
 }
