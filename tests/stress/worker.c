@@ -143,7 +143,8 @@ static void act_spawn(struct me *me, bool share_memory)
 	atomic_fetch_add(&shm->stats.execs, 1);
 	if (share_memory) {
 		atomic_fetch_add(&shm->stats.vforks, 1);
-		pid = vfork();
+		/* It is vfork that is to be tried. */
+		pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 	} else {
 		pid = fork();
 	}
