@@ -118,10 +118,14 @@ void m_look(struct model *m, bool wide)
 		if (!g->used)
 			continue;
 		g->idle = m_is_idle(m, i);
-		if (!g->idle || was || !g->occupied)
+		if (!g->idle || was)
+			continue;
+		if (g->owed) /* if nobody has looked before, this is when it is seen */
+			add_span(m, g, wide);
+		if (!g->occupied)
 			continue;
 		g->occupied = false;
-		if (!g->notify)
+		if (!g->notify || g->owed)
 			continue;
 		g->owed = true;
 		add_span(m, g, wide);
