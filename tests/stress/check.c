@@ -11,6 +11,24 @@
 
 /* ---- TAP ------------------------------------------------------------------------------------------ */
 
+/* What there is to say about the result that comes next: TAP wants it behind. */
+static char notes[8192];
+static size_t n_notes;
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(notes + n_notes, sizeof(notes) - n_notes, fmt, ap);
+	va_end(ap);
+	/* What does not fit is left out, whole lines of it. */
+	if (n > 0 && n_notes + (size_t)n < sizeof(notes))
+		n_notes += (size_t)n;
+	notes[n_notes] = '\0';
+}
+
 void result(struct test *t, bool ok, const char *fmt, ...)
 {
 	va_list ap;
@@ -23,13 +41,15 @@ void result(struct test *t, bool ok, const char *fmt, ...)
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	printf("\n%s", notes);
+	n_notes = 0;
+	notes[0] = '\0';
 	fflush(stdout);
 }
 
 void bail_out(const char *why)
 {
-	printf("Bail out! %s\n", why);
+	printf("Bail out! %s\n%s", why, notes);
 	atomic_store(&shm->abort, 1);
 	atomic_store(&shm->hold, 0);
 	futex_wake(&shm->hold);
@@ -54,17 +74,17 @@ bool all_hold_still(void)
 
 void tell_who_moves(void)
 {
-	printf("# mover held %u, lister held %u, pulser held %u, %u ask\n",
-	       atomic_load(&shm->mover_held), atomic_load(&shm->lister_held),
-	       atomic_load(&shm->pulser_held), atomic_load(&shm->asking));
+	note("# mover held %u, lister held %u, pulser held %u, %u ask\n",
+	     atomic_load(&shm->mover_held), atomic_load(&shm->lister_held),
+	     atomic_load(&shm->pulser_held), atomic_load(&shm->asking));
 	for (uint32_t i = 0; i < MAX_SLOTS; i++) {
 		const struct slot *s = &shm->slots[i];
 		uint32_t state = atomic_load(&s->state);
 
 		if (state != SLOT_FREE && state != SLOT_PARKED && state != SLOT_WAITING)
-			printf("# slot %u: state %u, tid %d, tgid %d, made by %d, script %u\n", i,
-			       state, atomic_load(&s->tid), atomic_load(&s->tgid), s->maker_tid,
-			       s->script);
+			note("# slot %u: state %u, tid %d, tgid %d, made by %d, script %u\n", i,
+			     state, atomic_load(&s->tid), atomic_load(&s->tgid), s->maker_tid,
+			     s->script);
 	}
 }
 
@@ -156,7 +176,7 @@ static void await_exits(uint32_t h, const pid_t *tids, size_t n_tids)
 		if (n == n_tids && !memcmp(all, tids, n * sizeof(*all)))
 			return;
 		if (now_ms() > deadline) {
-			printf("# the kernel lists %zu tasks, %zu have slots\n", n, n_tids);
+			note("# the kernel lists %zu tasks, %zu have slots\n", n, n_tids);
 			bail_out("the kernel's hierarchy does not hold the test's tasks");
 		}
 		sleep_us(1000);
@@ -169,10 +189,10 @@ static void tell_difference(const pid_t *want, size_t n_want, const pid_t *got, 
 
 	while ((i < n_want || k < n_got) && shown < 10) {
 		if (k == n_got || (i < n_want && want[i] < got[k])) {
-			printf("#   %d is missing\n", want[i++]);
+			note("#   %d is missing\n", want[i++]);
 			shown++;
 		} else if (i == n_want || got[k] < want[i]) {
-			printf("#   %d is too many\n", got[k++]);
+			note("#   %d is too many\n", got[k++]);
 			shown++;
 		} else {
 			i++, k++;
@@ -188,8 +208,8 @@ static bool compare(struct test *t, uint32_t h, uint32_t g, const char *file, co
 	ssize_t n = ucg_list(h, g, file, got, MAX_TIDS);
 
 	if (n < 0) {
-		printf("# %s:/%s: %s cannot be read: %s\n", shm->hier_name[h], shm->groups[g].path,
-		       file, strerror((int)-n));
+		note("# %s:/%s: %s cannot be read: %s\n", shm->hier_name[h], shm->groups[g].path,
+		     file, strerror((int)-n));
 		return false;
 	}
 	if (t->sabotage_truth && g && n_want)
@@ -199,8 +219,8 @@ static bool compare(struct test *t, uint32_t h, uint32_t g, const char *file, co
 			got[n_got++] = got[i];
 	if (n_want == n_got && !memcmp(want, got, n_got * sizeof(*got)))
 		return true;
-	printf("# %s:/%s: %s differs from the truth (%zu instead of %zu)\n", shm->hier_name[h],
-	       shm->groups[g].path, file, n_got, n_want);
+	note("# %s:/%s: %s differs from the truth (%zu instead of %zu)\n", shm->hier_name[h],
+	     shm->groups[g].path, file, n_got, n_want);
 	tell_difference(want, n_want, got, n_got);
 	return false;
 }
@@ -211,7 +231,7 @@ void show_complaints(struct test *t)
 
 	for (; t->complaints_shown < n; t->complaints_shown++)
 		if (t->complaints_shown < MAX_COMPLAINTS)
-			printf("# %s\n", shm->complaints[t->complaints_shown]);
+			note("# %s\n", shm->complaints[t->complaints_shown]);
 }
 
 /* Without a daemon nothing that follows means anything. */
@@ -275,7 +295,7 @@ static bool releases_right(struct test *t, bool tell)
 	bool right = true;
 
 	if (releases_count(counts) < 0) {
-		printf("# %s is malformed\n", shm->release_file);
+		note("# %s is malformed\n", shm->release_file);
 		return false;
 	}
 	for (uint32_t h = 0; h < N_HIER; h++) {
@@ -287,9 +307,9 @@ static bool releases_right(struct test *t, bool tell)
 				continue;
 			right = false;
 			if (tell)
-				printf("# %s:/%s was released %llu times, not %llu\n",
-				       shm->hier_name[h], shm->groups[g].path,
-				       (unsigned long long)counts[h][g], (unsigned long long)due);
+				note("# %s:/%s was released %llu times, not %llu\n",
+				     shm->hier_name[h], shm->groups[g].path,
+				     (unsigned long long)counts[h][g], (unsigned long long)due);
 		}
 		for (uint32_t g = 0; g < shm->n_groups; g++) {
 			uint64_t due = atomic_load(&shm->pulses_due[h][g]);
@@ -298,9 +318,9 @@ static bool releases_right(struct test *t, bool tell)
 				continue;
 			right = false;
 			if (tell)
-				printf("# %s:/%s was released %llu times, not %llu\n",
-				       shm->hier_name[h], shm->groups[g].path,
-				       (unsigned long long)counts[h][g], (unsigned long long)due);
+				note("# %s:/%s was released %llu times, not %llu\n",
+				     shm->hier_name[h], shm->groups[g].path,
+				     (unsigned long long)counts[h][g], (unsigned long long)due);
 		}
 	}
 	return right;
@@ -326,8 +346,8 @@ static bool shared_releases_right(struct test *t)
 			busy = !group_empty(h, g);
 			if (t->busy_before[h][g] && !busy &&
 			    counts[h][g] == t->released_before[h][g]) {
-				printf("# %s:/%s became idle and was not released\n",
-				       shm->hier_name[h], group->path);
+				note("# %s:/%s became idle and was not released\n",
+				     shm->hier_name[h], group->path);
 				right = false;
 			}
 			t->busy_before[h][g] = busy;

@@ -19,6 +19,8 @@ struct test {
 	bool busy_before[N_HIER][MAX_GROUPS];
 };
 
+/* A line of talk, "# ...\n", to be shown behind the next result. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void result(struct test *t, bool ok, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void bail_out(const char *why) __attribute__((noreturn));
 

@@ -303,8 +303,8 @@ static void tear_down(struct test *t)
 				remove_dir(shm->kbase[h], shm->groups[g].path);
 			if (!err)
 				continue;
-			printf("# rmdir %s:/%s: %s\n", shm->hier_name[h], shm->groups[g].path,
-			       strerror(-err));
+			note("# rmdir %s:/%s: %s\n", shm->hier_name[h], shm->groups[g].path,
+			     strerror(-err));
 			ok = false;
 		}
 	result(t, ok, "every group can be removed afterwards");
@@ -350,21 +350,21 @@ static void check_load(struct test *t)
 	const struct stats *s = &shm->stats;
 	uint64_t least = t->forks / 1000;
 
-	printf("# forks %llu: threads %llu, execs %llu (%llu by a thread that is not the leader), "
-	       "vforks %llu, daemons %llu\n",
-	       (unsigned long long)s->forks, (unsigned long long)s->threads,
-	       (unsigned long long)s->execs, (unsigned long long)s->nonleader_execs,
-	       (unsigned long long)s->vforks, (unsigned long long)s->daemons);
-	printf("# moves %llu of threads, %llu of processes, %llu met an exiting one; %llu tasks born "
-	       "under a move, %llu of them put right\n",
-	       (unsigned long long)s->moves, (unsigned long long)s->process_moves,
-	       (unsigned long long)s->moves_lost, (unsigned long long)s->settled,
-	       (unsigned long long)s->repaired);
-	printf("# looks at own forks %llu, listings %llu, of the sentinels %llu, pulses %llu (the "
-	       "slowest took %llu ms)\n",
-	       (unsigned long long)s->own_checks, (unsigned long long)s->listings,
-	       (unsigned long long)s->steady_checks, (unsigned long long)s->pulses,
-	       (unsigned long long)s->slowest_ms);
+	note("# forks %llu: threads %llu, execs %llu (%llu by a thread that is not the leader), "
+	     "vforks %llu, daemons %llu\n",
+	     (unsigned long long)s->forks, (unsigned long long)s->threads,
+	     (unsigned long long)s->execs, (unsigned long long)s->nonleader_execs,
+	     (unsigned long long)s->vforks, (unsigned long long)s->daemons);
+	note("# moves %llu of threads, %llu of processes, %llu met an exiting one; %llu tasks born "
+	     "under a move, %llu of them put right\n",
+	     (unsigned long long)s->moves, (unsigned long long)s->process_moves,
+	     (unsigned long long)s->moves_lost, (unsigned long long)s->settled,
+	     (unsigned long long)s->repaired);
+	note("# looks at own forks %llu, listings %llu, of the sentinels %llu, pulses %llu (the "
+	     "slowest took %llu ms)\n",
+	     (unsigned long long)s->own_checks, (unsigned long long)s->listings,
+	     (unsigned long long)s->steady_checks, (unsigned long long)s->pulses,
+	     (unsigned long long)s->slowest_ms);
 	result(t,
 	       s->forks >= t->forks && s->threads > least && s->execs > least &&
 		       s->nonleader_execs > 0 && s->vforks > least && s->daemons > least &&
