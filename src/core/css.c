@@ -32,11 +32,12 @@ bool css_tryget(struct cgroup_subsys_state *css)
 void css_put(struct cgroup_subsys_state *css)
 {
 	struct core *core = css->subsys->core;
-	int32_t old = __atomic_load_n(&css->refcnt, __ATOMIC_RELAXED);
+	/* Acquire: whoever finds the last one comes after the loop's dealing with the one before. */
+	int32_t old = __atomic_load_n(&css->refcnt, __ATOMIC_ACQUIRE);
 
 	while (old > 1)
 		if (__atomic_compare_exchange_n(&css->refcnt, &old, old - 1, true, __ATOMIC_RELEASE,
-						__ATOMIC_RELAXED))
+						__ATOMIC_ACQUIRE))
 			return;
 
 	css->put_next = __atomic_load_n(&core->puts, __ATOMIC_RELAXED);
