@@ -71,6 +71,16 @@ uint32_t rnd_below(uint32_t *seed, uint32_t n)
 	return (uint32_t)(((uint64_t)rnd(seed) * n) >> 32);
 }
 
+/* Of a sequence of its own: the maker's next numbers would have the child do what the maker does. */
+static uint32_t childs_seed(uint32_t *seed)
+{
+	uint32_t x = rnd(seed) ^ 0x5bd1e995u;
+
+	x = (x ^ (x >> 16)) * 0x85ebca6bu;
+	x = (x ^ (x >> 13)) * 0xc2b2ae35u;
+	return x ^ (x >> 16);
+}
+
 uint64_t now_ms(void)
 {
 	struct timespec ts;
@@ -136,7 +146,7 @@ struct slot *slot_new(enum script script, const struct slot *maker, uint32_t job
 		s->job = maker ? maker->job : job;
 		s->generation = maker ? maker->generation : atomic_load(&shm->jobs[job].started);
 		s->depth = maker ? maker->depth + 1 : 0;
-		s->seed = rnd(seed);
+		s->seed = childs_seed(seed);
 		atomic_store(&s->go, 0);
 		atomic_store(&s->ask, 0);
 		atomic_store(&s->retid, false);
