@@ -58,7 +58,6 @@ struct core *core_new(const struct core_ops *ops, void *arg, uint32_t max_csets)
 	core->n_cftypes = 1;
 	TAILQ_INIT(&core->hierarchies);
 	TAILQ_INIT(&core->emptied);
-	LIST_INIT(&core->lost);
 	LIST_INIT(&core->watched_fds);
 	if (csets_init(core) || core_add_cftypes(core, NULL, core_base_cftypes))
 		goto fail;

@@ -142,9 +142,19 @@ static void id_put(struct core *core, uint32_t id)
 
 struct cgroup *cset_cgroup(const struct cset *cset, const struct hierarchy *h)
 {
-	for (uint32_t i = 0; i < cset->n_links; i++)
-		if (cset->links[i].cgrp->h == h)
-			return cset->links[i].cgrp;
+	uint32_t low = 0, high = cset->n_links;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		struct cgroup *cgrp = cset->links[mid].cgrp;
+
+		if (cgrp->h == h)
+			return cgrp;
+		if (cgrp->h->slot < h->slot)
+			low = mid + 1;
+		else
+			high = mid;
+	}
 	return h->root;
 }
 
@@ -232,13 +242,16 @@ static void cset_free(struct core *core, struct cset *cset)
 {
 	if (cset->emptied)
 		TAILQ_REMOVE(&core->emptied, cset, on_emptied);
-	if (cset->lost)
-		LIST_REMOVE(cset, on_lost);
 	bucket_del(core, cset);
 	core->n_csets--;
 	id_put(core, cset->id);
-	for (uint32_t i = 0; i < cset->n_links; i++)
-		LIST_REMOVE(&cset->links[i], on_cgroup);
+	for (uint32_t i = 0; i < cset->n_links; i++) {
+		struct cset_link *link = &cset->links[i];
+
+		LIST_REMOVE(link, on_cgroup);
+		if (cset->lost_at > link->cgrp->cleared_at)
+			link->cgrp->flags |= CGRP_RELEASABLE;
+	}
 	for (uint32_t i = 0; i < cset->n_links; i++) {
 		tell_empty(cset->links[i].cgrp);
 		release_check(cset->links[i].cgrp);
@@ -269,27 +282,6 @@ void cset_mark_emptied(struct core *core, struct cset *cset)
 	cset->emptied = true;
 }
 
-void cset_mark_lost(struct core *core, struct cset *cset)
-{
-	if (cset->lost)
-		return;
-	cset->lost = true;
-	LIST_INSERT_HEAD(&core->lost, cset, on_lost);
-}
-
-/* That a task left is told to the cgroups once a settle, not once an exit. */
-static void settle_lost(struct core *core)
-{
-	struct cset *cset;
-
-	while ((cset = LIST_FIRST(&core->lost))) {
-		LIST_REMOVE(cset, on_lost);
-		cset->lost = false;
-		for (uint32_t i = 0; i < cset->n_links; i++)
-			cset->links[i].cgrp->flags |= CGRP_RELEASABLE;
-	}
-}
-
 /* Reads the counts; true when one of the queued may be freed after a replay. */
 static bool find_candidates(struct core *core)
 {
@@ -316,7 +308,6 @@ static void settle_emptied(struct core *core)
 
 	while (find_candidates(core)) {
 		core_replay(core);
-		settle_lost(core);
 		for (cset = TAILQ_FIRST(&core->emptied); cset; cset = next) {
 			next = TAILQ_NEXT(cset, on_emptied);
 			if (cset->uncounted && !cset->n_tasks)
@@ -330,7 +321,6 @@ void core_settle(struct core *core)
 	if (core->in_replay)
 		return;
 	core_replay(core);
-	settle_lost(core);
 	core_take_puts(core);
 	if (!TAILQ_EMPTY(&core->emptied))
 		settle_emptied(core);

@@ -125,18 +125,45 @@ void cgroup_file_name(const struct cgroup *cgrp, const struct cftype *cft, char 
 		snprintf(buf, size, "%s", cft->name);
 }
 
+static bool is_named(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
+		     const struct cftype *cft, const char *name, size_t len)
+{
+	if (ss && !cgrp->h->noprefix && !(cft->flags & CFTYPE_NO_PREFIX)) {
+		size_t prefix = strlen(ss->name);
+
+		if (len <= prefix || memcmp(name, ss->name, prefix) || name[prefix] != '.')
+			return false;
+		name += prefix + 1;
+		len -= prefix + 1;
+	}
+	return !strncmp(cft->name, name, len) && !cft->name[len];
+}
+
+static const struct cftype *lookup_among(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
+					 const struct cftype *cfts, const char *name, size_t len)
+{
+	for (; cfts && cfts->name; cfts++)
+		if (shown_on(cfts, cgrp) && is_named(cgrp, ss, cfts, name, len))
+			return cfts;
+	return NULL;
+}
+
 const struct cftype *cgroup_file_lookup(const struct cgroup *cgrp, const char *name, size_t len)
 {
 	const struct cftype *cft;
-	char buf[256];
+	struct cgroup_subsys *ss;
+	struct extra_file *x;
 
 	if (cgrp->flags & CGRP_DEAD)
 		return NULL;
-	for (size_t i = 0; (cft = cgroup_file_at(cgrp, i)); i++) {
-		cgroup_file_name(cgrp, cft, buf, sizeof(buf));
-		if (strlen(buf) == len && !memcmp(buf, name, len))
-			return cft;
-	}
+	cft = lookup_among(cgrp, NULL, core_base_cftypes, name, len);
+	for (int id = -1; !cft && (ss = hierarchy_next_subsys(cgrp->h, &id));)
+		cft = lookup_among(cgrp, ss, ss->cftypes, name, len);
+	if (cft || !cgrp->extra)
+		return cft;
+	SLIST_FOREACH(x, &cgrp->extra->files, link)
+		if (is_named(cgrp, x->ss, x->cft, name, len))
+			return x->cft;
 	return NULL;
 }
 

@@ -51,8 +51,8 @@ struct cset {
 	uint64_t hash;
 	struct cset *hash_next;
 	TAILQ_ENTRY(cset) on_emptied; /* may have no task any more: core_settle() decides */
-	LIST_ENTRY(cset) on_lost;     /* a task left it since the last settle */
-	bool emptied, lost;
+	uint64_t lost_at;	      /* by core->losses, when a task last died in it; 0: never */
+	bool emptied;
 	bool uncounted; /* emptied, and the kernel counted no task in it when last asked */
 	struct cset_link links[]; /* by hierarchy slot, ascending; roots are left out */
 };
@@ -62,9 +62,9 @@ struct cset {
 enum cgroup_flags {
 	CGRP_NOTIFY = 1u << 0,
 	CGRP_CLONE_CHILDREN = 1u << 1,
-	CGRP_RELEASABLE = 1u << 2,
-	CGRP_OCCUPIED = 1u << 3, /* has held a task or child since it was last idle */
-	CGRP_QUEUED = 1u << 4,	 /* on its hierarchy's release queue */
+	CGRP_RELEASABLE = 1u << 2, /* or one of its css_sets has lost a task since cleared_at */
+	CGRP_OCCUPIED = 1u << 3,   /* has held a task or child since it was last idle */
+	CGRP_QUEUED = 1u << 4,	   /* on its hierarchy's release queue */
 	CGRP_DEAD = 1u << 5,
 };
 
@@ -109,6 +109,7 @@ struct cgroup {
 	LIST_HEAD(, cset_link) csets; /* never on a root's */
 	struct cgroup_extra *extra;
 	uint64_t ctime_ns;
+	uint64_t cleared_at; /* by core->losses, when CGRP_RELEASABLE was last cleared */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -211,7 +212,7 @@ struct core {
 	struct cset **cset_buckets;
 	size_t n_cset_buckets, n_csets;
 	TAILQ_HEAD(, cset) emptied;
-	LIST_HEAD(, cset) lost;
+	uint64_t losses; /* counts deaths of members */
 
 	struct task_page *pages[CORE_MAX_TID >> TASK_PAGE_BITS];
 	struct task_page *spare_page;
@@ -275,7 +276,6 @@ struct cgroup *cset_cgroup(const struct cset *cset, const struct hierarchy *h);
 /* One made for a move that did not happen goes again. */
 void cset_drop_unused(struct core *core, struct cset *cset);
 void cset_mark_emptied(struct core *core, struct cset *cset);
-void cset_mark_lost(struct core *core, struct cset *cset);
 int csets_init(struct core *core);
 void csets_exit(struct core *core);
 

@@ -90,12 +90,20 @@ void cgroup_set_notify_on_release(struct cgroup *cgrp, bool on)
 	/* What fell due before is settled under the old value. */
 	core_settle(cgrp->h->core);
 	cgrp->flags &= ~(unsigned int)(CGRP_NOTIFY | CGRP_RELEASABLE);
+	cgrp->cleared_at = cgrp->h->core->losses;
 	if (on)
 		cgrp->flags |= CGRP_NOTIFY;
 }
 
 bool cgroup_is_releasable(struct cgroup *cgrp)
 {
+	struct cset_link *link;
+
 	core_settle(cgrp->h->core);
-	return cgrp->flags & CGRP_RELEASABLE;
+	if (cgrp->flags & CGRP_RELEASABLE)
+		return true;
+	LIST_FOREACH(link, &cgrp->csets, on_cgroup)
+		if (link->cset->lost_at > cgrp->cleared_at)
+			return true;
+	return false;
 }

@@ -103,13 +103,23 @@ static void occupy(const struct cset *cset)
 		cset->links[i].cgrp->flags |= CGRP_OCCUPIED;
 }
 
-/* A task goes from one css_set to another: the cgroups that only the old one has lose it. */
+/*
+ * A task goes from one css_set to another: the cgroups that only the old one has lose it. Both name
+ * theirs by hierarchy slot, ascending.
+ */
 static void lose_moved(const struct cset *old, const struct cset *new)
 {
+	uint32_t j = 0;
+
 	for (uint32_t i = 0; i < old->n_links; i++) {
 		struct cgroup *cgrp = old->links[i].cgrp;
 
-		if (cset_cgroup(new, cgrp->h) != cgrp)
+		while (j < new->n_links &&new->links[j].cgrp !=
+		       cgrp &&new->links[j].cgrp->h->slot <= cgrp->h->slot)
+			j++;
+		if (j < new->n_links &&new->links[j].cgrp == cgrp)
+			j++;
+		else
 			cgrp->flags |= CGRP_RELEASABLE;
 	}
 }
@@ -256,7 +266,8 @@ static void bury(struct core *core, pid_t tid)
 	const struct task *task = core_task(core, tid);
 
 	tell_exit(core, tid, (pid_t)(task->tgid & ~TASK_STALE));
-	cset_mark_lost(core, core->csets[task->cset]);
+	/* Its cgroups need not be touched: who asks one looks here. */
+	core->csets[task->cset]->lost_at = ++core->losses;
 	unplace(core, tid);
 }
 
@@ -395,6 +406,38 @@ void core_task_retid(struct core *core, pid_t old, pid_t new, uint32_t id)
 		unplace(core, old);
 	else
 		oddity(core, "an unknown task changed its tid", old, id);
+}
+
+static void hint_task(const struct core *core, uint32_t tid)
+{
+	const struct task *task = tid ? task_at(core, tid) : NULL;
+
+	if (task)
+		__builtin_prefetch(task, 1);
+}
+
+/* Each step finds in the cache what the one before asked for. */
+void core_task_hint(const struct core *core, unsigned int step, pid_t tid, uint32_t id)
+{
+	const struct cset *cset = id < core->next_cset && step ? core->csets[id] : NULL;
+	const struct task *task;
+
+	if (!step) {
+		hint_task(core, (uint32_t)tid);
+		if (id < core->next_cset)
+			__builtin_prefetch(&core->csets[id]);
+	} else if (step == 1 && cset) {
+		__builtin_prefetch(cset, 1);
+		__builtin_prefetch(&cset->lost_at, 1);
+	} else if (step == 2) {
+		task = core_task(core, tid);
+		if (cset)
+			hint_task(core, cset->first);
+		if (task) {
+			hint_task(core, task->prev);
+			hint_task(core, task->next);
+		}
+	}
 }
 
 /* ---- rebuild: invariant 6 -------------------------------------------------------------------- */

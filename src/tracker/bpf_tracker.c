@@ -27,6 +27,7 @@
 #include "bpf_tracker.skel.h"
 
 #define DEFAULT_RING_BYTES (4u << 20)
+#define MANY_BYTES (64 * RING_RECORD(sizeof(struct event)))
 #define CPUTIMES_SIZE page_align(TRACKER_MAX_CPUTIMES * sizeof(struct cputime_entry))
 
 struct tracker {
@@ -34,6 +35,7 @@ struct tracker {
 	struct bpf_link *walk;
 	struct core *core;
 	struct ring log, bell;
+	bool many; /* being read: worth looking ahead */
 	int epoll_fd;
 	uint64_t *places, *counts;
 	size_t counts_size;
@@ -87,10 +89,27 @@ static void tell_cputime(struct core *core, const struct cputime_entry *e)
 	core_task_cputime(core, (pid_t)e->tid, e->key, &time, e->final);
 }
 
+/*
+ * The log is read at such distances as if all its records were events, in the order of the ring; where
+ * one is not, or is not there yet, what is named is nobody or somebody else, which does no harm.
+ */
+static void hint(const struct tracker *t, const void *record)
+{
+	for (unsigned int step = 0; step < CORE_HINTS; step++) {
+		const volatile struct event *e =
+			(const void *)((const uint8_t *)record +
+				       CORE_HINT_AHEAD(step) * RING_RECORD(sizeof(struct event)));
+
+		core_task_hint(t->core, step, (pid_t)(e->tid_type & (TRACKER_MAX_TID - 1)), e->a);
+	}
+}
+
 static void take_record(void *arg, const void *record, uint32_t size)
 {
 	struct tracker *t = arg;
 
+	if (t->many)
+		hint(t, record);
 	if (size == sizeof(struct cputime_entry))
 		tell_cputime(t->core, record);
 	else
@@ -100,6 +119,7 @@ static void take_record(void *arg, const void *record, uint32_t size)
 /* Folds the log up to END. */
 static void consume(struct tracker *t, unsigned long end)
 {
+	t->many = end - *t->log.consumer > MANY_BYTES;
 	ring_consume(&t->log, end, take_record, t);
 }
 

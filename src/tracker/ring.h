@@ -20,6 +20,9 @@ struct ring {
 	const uint8_t *data; /* mapped twice in a row: a record never wraps */
 };
 
+/* The bytes that a record of SIZE takes. */
+#define RING_RECORD(size) (((size) + 8 + 7) & ~7ul)
+
 /* Maps the ring buffer FD of SIZE bytes. -errno; then ring_unmap() all the same. */
 int ring_map(struct ring *ring, int fd, size_t size);
 void ring_unmap(struct ring *ring);

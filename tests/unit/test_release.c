@@ -412,6 +412,43 @@ static void test_releasable(void **state)
 }
 
 /* exec by a thread: its tid changes, and no cgroup loses it. */
+/* One death is told to every group of the task, and clearing it in one says nothing of the others. */
+static void test_releasable_shared(void **state)
+{
+	struct hierarchy *h, *k;
+	struct fake_world *fw = world(&h);
+	struct cgroup *g, *x, *y;
+
+	(void)state;
+	k = mount_ok(fw, "none,name=k");
+	g = mkdir_ok(hierarchy_root(h), "g");
+	x = mkdir_ok(hierarchy_root(k), "x");
+	y = mkdir_ok(hierarchy_root(k), "y");
+	attach_ok(g, 10);
+	attach_ok(x, 10);
+	fw_fork(fw, 10, 30, 0);
+	fw_fork(fw, 10, 31, 0);
+	fw_exit(fw, 30);
+	assert_reads(g, "releasable", "1\n");
+	assert_reads(x, "releasable", "1\n");
+	write_ok(g, "notify_on_release", "0");
+	assert_reads(g, "releasable", "0\n");
+	assert_reads(x, "releasable", "1\n");
+	/* Who goes on into another combination leaves what was lost behind. */
+	attach_ok(y, 10);
+	assert_reads(g, "releasable", "0\n");
+	assert_reads(y, "releasable", "0\n");
+	fw_exit(fw, 31);
+	assert_reads(g, "releasable", "1\n");
+	assert_reads(x, "releasable", "1\n");
+	assert_reads(y, "releasable", "0\n");
+	/* The css_set that lost them is gone by now. */
+	write_ok(x, "notify_on_release", "0");
+	assert_reads(g, "releasable", "1\n");
+	assert_reads(x, "releasable", "0\n");
+	fw_free(fw);
+}
+
 static void test_releasable_over_exec(void **state)
 {
 	struct hierarchy *h;
@@ -467,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_births_under_way),
 		cmocka_unit_test(test_other_hierarchies),
 		cmocka_unit_test(test_releasable),
+		cmocka_unit_test(test_releasable_shared),
 		cmocka_unit_test(test_releasable_over_exec),
 		cmocka_unit_test(test_inherited_setting),
 	};
