@@ -507,6 +507,144 @@ is() { # GOT EXPECTED
 	[ "$status" = 1 ]
 }
 
+# ---- other pid namespaces ------------------------------------------------------------------------
+
+# Python like py(), as the init of a new pid namespace.
+py_inside() {
+	{
+		echo "from fsop import *; import os, stat; M, N = os.environ['M'], os.environ['N']"
+		cat
+	} >"$UCG_TMP/inside.py"
+	timeout 60 unshare --pid --fork --mount-proc python3 "$UCG_TMP/inside.py" "$@"
+}
+
+@test "a reader and writer in another pid namespace has that namespace's numbers" {
+	mkdir "$M/a" "$M/b"
+	stray
+	echo "$STRAY" >"$M/a/tasks"
+	py_inside "$STRAY" <<-'E'
+	import subprocess, sys, threading
+	outside = sys.argv[1].encode()
+	def files(d): return read(M + d + "/tasks"), read(M + d + "/cgroup.procs")
+	same(files("/a"), (b"", b""), "only an outsider")
+	for f in "/tasks", "/cgroup.procs":
+	    expect("ESRCH", write, M + "/b" + f, outside)
+	    expect("ESRCH", write, M + "/b" + f, b"4194303")
+	    expect("EINVAL", write, M + "/b" + f, b"-1")
+	same(write(M + "/a/tasks", b"0"), 1)
+	same(files("/a"), (b"1\n", b"1\n"))
+	p = subprocess.Popen(["sleep", "1000"])
+	same(files("/a"), (b"1\n%d\n" % p.pid,) * 2, "born here")
+	same(write(M + "/b/tasks", b"%d" % p.pid) > 0, True)
+	same((files("/a")[0], files("/b")[0]), (b"1\n", b"%d\n" % p.pid))
+	tids, go = [], threading.Event()
+	def thread():
+	    tids.append(threading.get_native_id()), go.wait()
+	t = threading.Thread(target=thread)
+	t.start()
+	while not tids: pass
+	same(write(M + "/b/tasks", b"%d" % tids[0]) > 0, True)
+	same(files("/b"), (b"".join(b"%d\n" % n for n in sorted([p.pid, tids[0]])), b"1\n%d\n" % p.pid))
+	write(M + "/a/cgroup.procs", b"0")
+	same(files("/a"), (b"1\n%d\n" % tids[0], b"1\n"))
+	same(b"\n1\n" in b"\n" + read(M + "/tasks"), False, "the root has not us")
+	go.set(), t.join()
+	write(M + "/tasks", b"0")
+	same(read(M + "/tasks"), b"1\n", "and now nobody else")
+	p.kill(), os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
+	same(read(M + "/b/tasks"), b"", "a zombie")
+	expect("ESRCH", write, M + "/b/tasks", b"%d" % p.pid)
+	p.wait()
+	E
+	is "$(cat "$M/a/tasks")" "$STRAY"
+}
+
+@test "one task has a number in each pid namespace above it, and no namespace beside it" {
+	mkdir "$M/a"
+	py_inside <<-'E'
+	import subprocess
+	def inner(code):
+	    code = "import sys; from fsop import *; M = '%s'\n" % M + code
+	    return subprocess.Popen(["unshare", "--pid", "--fork", "python3", "-c", code],
+	                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+	one = inner("write(M + '/a/tasks', b'0'); print(read(M + '/a/tasks')); sys.stdout.flush()\n"
+	            "sys.stdin.read()")
+	same(one.stdout.readline(), b"b'1\\n'\n")
+	mine = int(read(M + "/a/tasks"))
+	same(open("/proc/%d/status" % mine).read().count("NSpid:"), 1)
+	other = inner("print(read(M + '/a/tasks'), result(write, M + '/a/tasks', b'%d'))" % mine)
+	same(other.communicate()[0], b"b'' ESRCH\n", "beside it")
+	same(write(M + "/tasks", b"%d" % mine) > 0, True)
+	same(read(M + "/a/tasks"), b"")
+	one.communicate()
+	E
+}
+
+@test "a file opened in one pid namespace and read and written in another" {
+	mkdir "$M/a"
+	stray
+	echo "$STRAY" >"$M/a/tasks"
+	exec 8<>"$M/a/tasks"
+	py_inside "$STRAY" <<-'E'
+	import sys
+	outside = sys.argv[1].encode()
+	expect("ESRCH", os.write, 8, outside)
+	same(os.pread(8, 100, 0), b"")
+	os.write(8, b"0")
+	same(os.pread(8, 100, 0), b"", "still the picture of before")
+	same(read(M + "/a/tasks"), b"1\n")
+	E
+	py "$STRAY" <<-'E'
+	import sys
+	same(os.pread(8, 100, 0).startswith(sys.argv[1].encode() + b"\n"), True)
+	E
+	exec 8<&-
+}
+
+@test "lists of thousands of tasks in another pid namespace" {
+	mkdir "$M/a"
+	py_inside <<-'E'
+	import signal
+	write(M + "/a/tasks", b"0")
+	r, w = os.pipe()
+	def children(n):
+	    pids = []
+	    for i in range(n):
+	        pid = os.fork()
+	        if not pid:
+	            os.close(w), os.read(r, 1), os._exit(0)
+	        pids.append(pid)
+	    return pids
+	pids = children(300)
+	want = b"".join(b"%d\n" % n for n in [1] + pids)
+	same(read(M + "/a/tasks"), want)
+	same(read(M + "/a/cgroup.procs"), want)
+	os.close(w)
+	for n in pids: os.waitpid(n, 0)
+	same(read(M + "/a/tasks"), b"1\n")
+	E
+}
+
+@test "in another pid namespace the command's numbers are the caller's too" {
+	mkdir "$M/a"
+	stray
+	echo "$STRAY" >"$M/a/tasks"
+	run timeout 20 unshare --pid --fork --mount-proc sh -c '
+		ucgroup attach "$M/a" 1 && ucgroup ps "$M/a"
+		ucgroup attach "$M/a" '"$STRAY"' 2>/dev/null && echo MOVED
+		:'
+	printf '%s\n' "$output"
+	is "$(printf '%s\n' "$output" | grep -cx MOVED)" 0
+	is "$(printf '%s\n' "$output" | awk '$1 == 1' | wc -l)" 1
+	is "$(printf '%s\n' "$output" | awk -v p="$STRAY" '$1 == p' | wc -l)" 0
+}
+
+@test "a daemon in a container says that it must not be there" {
+	run timeout 20 unshare --pid --fork --mount-proc ucgroupd --instance "$UCG_INSTANCE-in" --foreground
+	[ "$status" = 1 ]
+	[[ $output == *"initial pid namespace"*"--pid=host"* ]]
+}
+
 # ---- the view of /proc ---------------------------------------------------------------------------
 
 @test "the view of /proc" {
@@ -531,6 +669,9 @@ is() { # GOT EXPECTED
 	is "$(dd if="$N/$STRAY/cgroup" bs=1 2>/dev/null)" "$(cat "$N/$STRAY/cgroup")"
 	run mkdir "$N/x"
 	[[ $output == *"Read-only"* ]]
+	# Like a /proc mounted outside: with the outside's numbers, wherever the reader is.
+	is "$(unshare --pid --fork sh -c 'echo 0 >"$1"; cat "$2"' - "$M/a b/tasks" "$N/self/cgroup" |
+		cut -d: -f2-)" $'name=two:/\nname=fs:/a b'
 }
 
 @test "a task that is gone: ENOENT at lookup, ESRCH on an open file" {

@@ -6,6 +6,9 @@
 
 #include <core/internal.h>
 
+/* Taken so often at most because somebody on the list has died. */
+#define LIST_TRIES 20
+
 static struct open_file *open_file(struct cgroup_file *file)
 {
 	return (struct open_file *)file;
@@ -27,19 +30,69 @@ static size_t put_pid(char *p, pid_t n)
 	return i;
 }
 
-/* One atomic picture per open: it is taken here, whole, and reads hand it out. */
-static int open_pids(struct cgroup_file *file)
+static uint32_t pid_ns_of(const struct core *core, pid_t tid)
 {
-	struct open_file *of = open_file(file);
-	pid_t *pids;
-	size_t n;
-	int err;
+	return core->ops->pid_ns && tid ? core->ops->pid_ns(core->arg, tid) : 0;
+}
 
-	if ((file->flags & O_ACCMODE) == O_WRONLY)
-		return 0;
-	err = cgroup_list(file->cgrp, file->cft->private_value, &pids, &n);
+/*
+ * PIDS as READER calls them, who lives in another pid namespace; who has no number there is left out.
+ * How many have died since they were listed.
+ */
+static int translate(struct core *core, pid_t reader, pid_t *pids, size_t *n)
+{
+	size_t n_named = 0;
+	int n_gone = 0, err = core->ops->to_ns(core->arg, reader, pids, *n);
+
 	if (err)
 		return err;
+	for (size_t i = 0; i < *n; i++) {
+		if (pids[i] > 0)
+			pids[n_named++] = pids[i];
+		n_gone += pids[i] < 0;
+	}
+	*n = pids_sort(pids, n_named);
+	return n_gone;
+}
+
+static int list_pids(struct cgroup_file *file, uint32_t pid_ns, pid_t **pids, size_t *n)
+{
+	struct core *core = open_file(file)->core;
+	int res = 1;
+
+	/*
+	 * A list that some have left and nobody could join may be of no moment there was, so it is
+	 * taken again. A root's is of no single moment anyway.
+	 */
+	for (int tries = 0; res > 0 && tries < LIST_TRIES; tries++) {
+		if (tries)
+			free(*pids);
+		res = cgroup_list(file->cgrp, file->cft->private_value, pids, n);
+		if (res || !pid_ns)
+			return res;
+		res = translate(core, file->task.tid, *pids, n);
+		if (!file->cgrp->parent)
+			break;
+	}
+	if (res < 0)
+		free(*pids);
+	return res < 0 ? res : 0;
+}
+
+/* One atomic picture: it is taken here, whole, and reads hand it out. */
+static int take_pids(struct cgroup_file *file)
+{
+	struct open_file *of = open_file(file);
+	uint32_t pid_ns = pid_ns_of(of->core, file->task.tid);
+	pid_t *pids;
+	size_t n;
+	int err = list_pids(file, pid_ns, &pids, &n);
+
+	if (err)
+		return err;
+	of->pid_ns = pid_ns;
+	free(of->text);
+	of->text_len = 0;
 	of->text = malloc(n * 11 + 1);
 	if (!of->text) {
 		free(pids);
@@ -51,10 +104,21 @@ static int open_pids(struct cgroup_file *file)
 	return 0;
 }
 
+static int open_pids(struct cgroup_file *file)
+{
+	return (file->flags & O_ACCMODE) == O_WRONLY ? 0 : take_pids(file);
+}
+
+/* Who was handed the open file by somebody in another pid namespace gets a picture of his own. */
 static ssize_t read_pids(struct cgroup_file *file, char *buf, size_t size, off_t off)
 {
 	const struct open_file *of = open_file(file);
+	int err = 0;
 
+	if (pid_ns_of(of->core, file->task.tid) != of->pid_ns)
+		err = take_pids(file);
+	if (err)
+		return err;
 	if (off < 0)
 		return -EINVAL;
 	if ((size_t)off >= of->text_len)
@@ -68,12 +132,18 @@ static ssize_t read_pids(struct cgroup_file *file, char *buf, size_t size, off_t
 static ssize_t write_pids(struct cgroup_file *file, const char *buf, size_t size, off_t off)
 {
 	const struct core_cred cred = {.tid = file->task.tid, .euid = file->euid};
+	const struct core *core = open_file(file)->core;
 	pid_t tid;
 	int err = core_parse_tid(buf, size, &tid);
 
 	(void)off;
 	if (err)
 		return err;
+	if (tid && pid_ns_of(core, cred.tid)) {
+		tid = core->ops->from_ns(core->arg, cred.tid, tid);
+		if (!tid)
+			return -ESRCH;
+	}
 	err = file->cft->private_value ? core_attach_process(file->cgrp, tid, &cred) :
 					 core_attach_task(file->cgrp, tid, &cred);
 	return err ? err : (ssize_t)size;

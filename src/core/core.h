@@ -91,6 +91,15 @@ struct core_ops {
 	/* Every live task in the initial css_set: calls back for each. */
 	int (*each_initial)(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid),
 			    void *fn_arg);
+	/*
+	 * Numbers of other pid namespaces than the daemon's. pid_ns: the namespace TASK lives in, by
+	 * its inode number; 0: the daemon's own, or no such task. to_ns: each of TIDS becomes the
+	 * number it has for READER, 0: it has none, -1: it is gone; -ESRCH: the reader is. from_ns:
+	 * the tid of the task WRITER calls NR, 0 when there is none.
+	 */
+	uint32_t (*pid_ns)(void *arg, pid_t task);
+	int (*to_ns)(void *arg, pid_t reader, pid_t *tids, size_t n);
+	pid_t (*from_ns)(void *arg, pid_t writer, pid_t nr);
 	/* See subsys.h; MAY BE NULL. -ENOTSUP, -ENOMEM. */
 	int (*cputimes)(void *arg, const pid_t *tids, size_t n, struct cgroup_cputime *times);
 	/* core_task_cputime() for every task that has exited and was not reported for good. */

@@ -150,7 +150,8 @@ struct open_file {
 	char *text; /* what reads hand out */
 	size_t text_len;
 	bool text_made;
-	bool owner; /* core_cred.owner of the opener */
+	bool owner;	 /* core_cred.owner of the opener */
+	uint32_t pid_ns; /* whose numbers the text has, as of core_ops.pid_ns */
 };
 
 /* cgroup_seq: grows; err sticks. */
@@ -282,6 +283,8 @@ void csets_exit(struct core *core);
 /* task.c */
 const struct task *core_task(const struct core *core, pid_t tid);
 void tasks_exit(struct core *core);
+/* Ascending, each once; how many that are. */
+size_t pids_sort(pid_t *pids, size_t n);
 /* Before a move is made: its being told may be lost. -ENOMEM. */
 int core_note_move(struct core *core, const struct own_move *move);
 void core_unnote_move(struct core *core); /* the last one was not made */

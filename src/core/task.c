@@ -566,12 +566,23 @@ static int compare_pids(const void *a, const void *b)
 	return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
 }
 
+size_t pids_sort(pid_t *pids, size_t n)
+{
+	size_t unique = 0;
+
+	if (n)
+		qsort(pids, n, sizeof(*pids), compare_pids);
+	for (size_t i = 0; i < n; i++)
+		if (!unique || pids[unique - 1] != pids[i])
+			pids[unique++] = pids[i];
+	return unique;
+}
+
 int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 {
 	struct core *core = cgrp->h->core;
 	struct pid_array a = {.tgids = tgids};
 	struct cset_link *link;
-	size_t unique = 0;
 
 	core_settle(core);
 	if (!cgrp->parent)
@@ -583,13 +594,8 @@ int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 		free(a.pids);
 		return -ENOMEM;
 	}
-	if (a.n)
-		qsort(a.pids, a.n, sizeof(pid_t), compare_pids);
-	for (size_t i = 0; i < a.n; i++)
-		if (!unique || a.pids[unique - 1] != a.pids[i])
-			a.pids[unique++] = a.pids[i];
 	*pids = a.pids;
-	*n = unique;
+	*n = pids_sort(a.pids, a.n);
 	return 0;
 }
 

@@ -270,17 +270,18 @@ static int translate(const struct client *c, struct pids *all)
 {
 	const struct tracker_ops *t = c->d->tracker_ops;
 	size_t i, n = 0;
-	pid_t nr;
+	int rc;
 
 	if (!c->peer.other_pids)
 		return 0;
 	if (!t->to_ns)
 		return -EOPNOTSUPP;
-	for (i = 0; i < all->n; i++) {
-		nr = t->to_ns(c->d->tracker, c->peer.pid, all->p[i]);
-		if (nr > 0)
-			all->p[n++] = nr;
-	}
+	rc = t->to_ns(c->d->tracker, c->peer.pid, all->p, all->n);
+	if (rc)
+		return rc;
+	for (i = 0; i < all->n; i++)
+		if (all->p[i] > 0)
+			all->p[n++] = all->p[i];
 	all->n = n;
 	return 0;
 }

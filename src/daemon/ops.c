@@ -52,6 +52,27 @@ static int op_each_initial(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t 
 	return d->tracker_ops->each_initial(d->tracker, fn, fn_arg);
 }
 
+static uint32_t op_pid_ns(void *arg, pid_t task)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->pid_ns ? d->tracker_ops->pid_ns(d->tracker, task) : 0;
+}
+
+static int op_to_ns(void *arg, pid_t reader, pid_t *tids, size_t n)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->to_ns(d->tracker, reader, tids, n);
+}
+
+static pid_t op_from_ns(void *arg, pid_t writer, pid_t nr)
+{
+	struct daemon *d = arg;
+
+	return d->tracker_ops->from_ns(d->tracker, writer, nr);
+}
+
 /* What is waited for takes microseconds on another CPU, but needs this one if that is where it is. */
 static void op_pause(void *arg)
 {
@@ -207,6 +228,9 @@ const struct core_ops daemon_core_ops = {
 	.move = op_move,
 	.threads = op_threads,
 	.each_initial = op_each_initial,
+	.pid_ns = op_pid_ns,
+	.to_ns = op_to_ns,
+	.from_ns = op_from_ns,
 	.pause = op_pause,
 	.now = op_now,
 	.kick = op_kick,

@@ -12,6 +12,7 @@
 #define TRACKER_MAX_DYING 1024
 #define TRACKER_MAX_CPUTIMES 4096 /* asked for at once; not less than the dying */
 #define TRACKER_MAX_THREADS 65536 /* of one process, for a move of it as a whole */
+#define TRACKER_MAX_NUMBERS 4096  /* translated at once */
 
 /*
  * A task's place, 64 bits: the css_set's id, the task's tgid, a generation. Birth and moves count
@@ -81,6 +82,13 @@ struct cputimes_args {
 struct thread_entry {
 	__u64 place;
 	__u32 tid, unused;
+};
+
+/* Numbers of pid namespaces: WHO's is the one in question, N a number or how many there are. */
+struct numbers_args {
+	__u32 who;
+	__s32 err;
+	__u32 n, unused;
 };
 
 /* What a walk over all tasks does with each. */

@@ -85,6 +85,7 @@ struct task_struct {
 	int exit_state;
 	unsigned int no_cgroup_migration : 1;
 	const struct cred *real_cred;
+	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct list_head thread_node;
 };
@@ -739,3 +740,5 @@ int ucg_walk_tasks(struct bpf_iter__task *ctx)
 		bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
 	return 0;
 }
+
+#include <tracker/bpf_numbers.bpf.h>

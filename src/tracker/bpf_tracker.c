@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <tracker/bpf_numbers.h>
 #include <tracker/bpf_shared.h>
 #include <tracker/bpf_watch.h>
 #include <tracker/ring.h>
@@ -28,6 +30,7 @@
 
 #define DEFAULT_RING_BYTES (4u << 20)
 #define MANY_BYTES (64 * RING_RECORD(sizeof(struct event)))
+#define INITIAL_PID_NS 0xeffffffcu /* its inode number, of the kernel's interface since 3.8 */
 #define CPUTIMES_SIZE page_align(TRACKER_MAX_CPUTIMES * sizeof(struct cputime_entry))
 
 struct tracker {
@@ -45,6 +48,7 @@ struct tracker {
 	int move_fd, info_fd, threads_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
 	struct watch *watch; /* NULL until somebody wants to know */
+	struct numbers *numbers;
 };
 
 static void bpf_reap(struct tracker *t);
@@ -423,6 +427,26 @@ static void bpf_namespaces_done(struct tracker *t, pid_t tid, uint64_t token)
 		watch_namespaces_done(t->watch, tid, token);
 }
 
+/* ---- numbers ---------------------------------------------------------------------------------- */
+
+static uint32_t bpf_pid_ns(struct tracker *t, pid_t task)
+{
+	if (task <= 0 || task >= TRACKER_MAX_TID)
+		return 0;
+	return numbers_pid_ns(t->numbers, task,
+			      __atomic_load_n(&t->places[task], __ATOMIC_RELAXED));
+}
+
+static int bpf_to_ns(struct tracker *t, pid_t reader, pid_t *tids, size_t n)
+{
+	return numbers_to_ns(t->numbers, reader, tids, n);
+}
+
+static pid_t bpf_from_ns(struct tracker *t, pid_t writer, pid_t nr)
+{
+	return numbers_from_ns(t->numbers, writer, nr);
+}
+
 static void bpf_stats(struct tracker *t, struct tracker_stats *stats)
 {
 	stats->lost = __atomic_load_n(&t->skel->bss->n_lost, __ATOMIC_RELAXED);
@@ -457,6 +481,7 @@ static int bpf_probe(char **why)
 {
 	struct utsname u;
 	unsigned int major = 0, minor = 0;
+	struct stat st;
 
 	if (geteuid() != 0) {
 		say(why, "the BPF tracker needs root; this is uid %d", (int)geteuid());
@@ -465,6 +490,13 @@ static int bpf_probe(char **why)
 	if (!uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
 	    (major < 6 || (major == 6 && minor < 2))) {
 		say(why, "the BPF tracker needs Linux 6.2 or newer; this is %s", u.release);
+		return -ENOTSUP;
+	}
+	/* What FUSE and sockets say of a client are numbers of our namespace, the hooks' are global. */
+	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != INITIAL_PID_NS) {
+		say(why, "the BPF tracker must run in the initial pid namespace, not in a "
+			 "container's: start ucgroupd on the host, or the container with the "
+			 "host's (docker run --pid=host)");
 		return -ENOTSUP;
 	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
@@ -520,6 +552,18 @@ static int map_all(struct tracker *t)
 	return t->places && t->counts && t->threads && t->cputimes ? 0 : -ENOMEM;
 }
 
+static int start_numbers(struct tracker *t)
+{
+	const struct numbers_fds fds = {
+		.map = bpf_map__fd(t->skel->maps.ucg_numbers),
+		.pid_ns = bpf_program__fd(t->skel->progs.ucg_pid_ns),
+		.to_ns = bpf_program__fd(t->skel->progs.ucg_to_ns),
+		.from_ns = bpf_program__fd(t->skel->progs.ucg_from_ns),
+	};
+
+	return numbers_new(&fds, &t->numbers);
+}
+
 static int watch(struct tracker *t, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
@@ -553,6 +597,7 @@ static void bpf_stop(struct tracker *t)
 	if (!t)
 		return;
 	watch_free(t->watch);
+	numbers_free(t->numbers);
 	if (t->epoll_fd >= 0)
 		close(t->epoll_fd);
 	if (t->places)
@@ -609,6 +654,8 @@ static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = t->epoll_fd < 0 ? -errno : map_all(t);
 	if (!err)
+		err = start_numbers(t);
+	if (!err)
 		err = watch(t, t->log.fd);
 	if (!err)
 		err = watch(t, t->bell.fd);
@@ -658,5 +705,8 @@ const struct tracker_ops bpf_tracker = {
 	.affinity_end = bpf_affinity_end,
 	.affinity_mark = bpf_affinity_mark,
 	.namespaces_done = bpf_namespaces_done,
+	.pid_ns = bpf_pid_ns,
+	.to_ns = bpf_to_ns,
+	.from_ns = bpf_from_ns,
 	.stats = bpf_stats,
 };

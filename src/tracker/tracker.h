@@ -66,11 +66,9 @@ struct tracker_ops {
 	int (*affinity_mark)(struct tracker *t, pid_t tid, const struct task_affinity *asked);
 	void (*namespaces_done)(struct tracker *t, pid_t tid, uint64_t token);
 	void (*stats)(struct tracker *t, struct tracker_stats *stats);
-	/*
-	 * Numbers of other pid namespaces. to_ns: the number TID has for READER, 0 when it has none.
-	 * from_ns: the tid of the task WRITER calls NR, 0 when there is none.
-	 */
-	pid_t (*to_ns)(struct tracker *t, pid_t reader, pid_t tid);
+	/* Numbers of other pid namespaces, see struct core_ops; NULL where a tracker cannot. */
+	uint32_t (*pid_ns)(struct tracker *t, pid_t task);
+	int (*to_ns)(struct tracker *t, pid_t reader, pid_t *tids, size_t n);
 	pid_t (*from_ns)(struct tracker *t, pid_t writer, pid_t nr);
 };
 

@@ -793,6 +793,91 @@ static void test_release_agent(void **state)
 	fw_free(fw);
 }
 
+/* ---- other pid namespaces ---- */
+
+/* The reader 99 lives in one where 20 is called 2 and 10 is called 3; 15 has no number there. */
+static struct {
+	pid_t dying; /* dies while the list is translated */
+	int n_translated;
+} ns;
+
+static uint32_t ns_pid_ns(void *arg, pid_t task)
+{
+	(void)arg;
+	return task == 99 ? 4711 : 0;
+}
+
+static int ns_to_ns(void *arg, pid_t reader, pid_t *tids, size_t n)
+{
+	assert_int_equal(reader, 99);
+	ns.n_translated++;
+	for (size_t i = 0; i < n; i++) {
+		if (tids[i] == ns.dying)
+			tids[i] = -1;
+		else
+			tids[i] = tids[i] == 20 ? 2 : tids[i] == 10 ? 3 : 0;
+	}
+	if (ns.dying)
+		fw_exit(arg, ns.dying);
+	ns.dying = 0;
+	return 0;
+}
+
+static pid_t ns_from_ns(void *arg, pid_t writer, pid_t nr)
+{
+	(void)arg;
+	assert_int_equal(writer, 99);
+	return nr == 2 ? 20 : nr == 3 ? 10 : 0;
+}
+
+static void assert_read_as(struct cgroup_file *file, const struct core_cred *cred, const char *want)
+{
+	char buf[64] = "";
+
+	assert_int_equal(core_file_read(file, buf, sizeof(buf), 0, cred), strlen(want));
+	assert_string_equal(buf, want);
+}
+
+static void test_other_pid_namespace(void **state)
+{
+	const struct core_cred inside = {.tid = 99, .owner = true};
+	struct fake_world *fw = fw_alloc(64);
+	struct cgroup *a;
+	struct cgroup_file *file;
+
+	(void)state;
+	fw->ops.pid_ns = ns_pid_ns;
+	fw->ops.to_ns = ns_to_ns;
+	fw->ops.from_ns = ns_from_ns;
+	fw_start(fw);
+	a = mkdir_ok(hierarchy_root(mount_ok(fw, "none,name=h")), "a");
+	for (pid_t tid = 10; tid <= 30; tid += 5)
+		fw_spawn(fw, tid, tid);
+	assert_int_equal(write_as(a, "tasks", "2", 1, &inside), 1);
+	assert_int_equal(write_as(a, "cgroup.procs", "3", 1, &inside), 1);
+	assert_int_equal(write_as(a, "tasks", "10", 2, &inside), -ESRCH);
+	attach_ok(a, 15);
+	assert_tasks(a, 10, 15, 20);
+
+	file = open_file(a, "tasks", O_RDONLY, &inside);
+	assert_read_as(file, &inside, "2\n3\n");
+	/* handed over to somebody outside and back: each reads his own numbers */
+	assert_read_as(file, &root_cred, "10\n15\n20\n");
+	assert_read_as(file, &inside, "2\n3\n");
+	core_file_release(file);
+
+	/* one has died since the list was taken: it is taken again */
+	fw_fork(fw, 20, 40, 0);
+	ns.dying = 10;
+	ns.n_translated = 0;
+	file = open_file(a, "tasks", O_RDONLY, &inside);
+	assert_int_equal(ns.n_translated, 2);
+	assert_read_as(file, &inside, "2\n");
+	core_file_release(file);
+	assert_tasks(a, 15, 20, 40);
+	fw_free(fw);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -803,7 +888,7 @@ int main(void)
 		cmocka_unit_test(test_long_text),     cmocka_unit_test(test_tasks_picture),
 		cmocka_unit_test(test_names),	      cmocka_unit_test(test_added_files),
 		cmocka_unit_test(test_removed),	      cmocka_unit_test(test_unbound),
-		cmocka_unit_test(test_release_agent),
+		cmocka_unit_test(test_release_agent), cmocka_unit_test(test_other_pid_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
