@@ -595,7 +595,7 @@ int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 		return -ENOMEM;
 	}
 	*pids = a.pids;
-	*n = pids_sort(a.pids, a.n);
+	*n = a.pids ? pids_sort(a.pids, a.n) : 0;
 	return 0;
 }
 

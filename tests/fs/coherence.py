@@ -27,15 +27,25 @@ def facts(path):
     return st.st_ino, st.st_mode, st.st_nlink, st.st_uid
 
 
+def agree(a, b, what):
+    """
+    The kernel's FUSE writes an answer into an inode field by field, and a stat of what it has takes
+    no lock: one that comes while a looker's answer is written sees half of it. What is cached
+    wrongly stays so: hence the second look.
+    """
+    if facts(b) != facts(a):
+        same(facts(b), facts(a), what)
+
+
 def one_round(i):
     name = "q%d" % (i % 3)
     a, b = A + "/" + name, B + "/" + name
     os.mkdir(a)
     os.chmod(a, 0o700 + i % 8)
-    same(facts(b), facts(a), "made and chmodded")
+    agree(a, b, "made and chmodded")
     os.chown(a, 5, 6)
     os.mkdir(a + "/k")
-    same(facts(b), facts(a), "with a child")
+    agree(a, b, "with a child")
     os.stat(b + "/k")
     os.rename(a + "/k", a + "/kk")
     same(result(os.stat, b + "/k"), "ENOENT", "old name")
