@@ -645,6 +645,16 @@ py_inside() {
 	[[ $output == *"initial pid namespace"*"--pid=host"* ]]
 }
 
+@test "noprefix: files that could not be told apart keep their prefix" {
+	ucg mount -o debug,noprefix src "$N"
+	mkdir "$N/a"
+	is "$(ls "$N/a" | sort | uniq -d)" ""
+	is "$(cd "$N/a" && echo rel* deb* task*)" "releasable debug.releasable taskcount tasks"
+	echo $$ >"$N/a/tasks"
+	echo $$ >"$N/tasks"
+	is "$(cat "$N/a/releasable" "$N/a/debug.releasable" "$N/a/taskcount" | tr '\n' ' ')" "1 1 0 "
+}
+
 # ---- the view of /proc ---------------------------------------------------------------------------
 
 @test "the view of /proc" {

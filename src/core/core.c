@@ -70,15 +70,10 @@ fail:
 	return NULL;
 }
 
-static void free_tree(struct cgroup *cgrp)
+static void free_one(struct cgroup *cgrp)
 {
 	struct hierarchy *h = cgrp->h;
-	struct cgroup *child;
 
-	while ((child = TAILQ_LAST(&cgrp->children, cgroup_list))) {
-		TAILQ_REMOVE(&cgrp->children, child, sibling);
-		free_tree(child);
-	}
 	for (int id = (int)h->core->n_subsys - 1; id >= 0; id--) {
 		struct cgroup_subsys *ss = h->core->subsys[id];
 		struct cgroup_subsys_state **slot = cgroup_css_slot(cgrp, ss);
@@ -89,8 +84,27 @@ static void free_tree(struct cgroup *cgrp)
 		*slot = NULL;
 	}
 	cgroup_hash_del(cgrp);
-	if (cgrp->parent)
-		cgroup_free(cgrp);
+	if (!cgrp->parent)
+		return;
+	TAILQ_REMOVE(&cgrp->parent->children, cgrp, sibling);
+	cgroup_free(cgrp);
+}
+
+/* From the leaves up, newest first. Trees can be deeper than a stack. */
+static void free_tree(struct cgroup *root)
+{
+	struct cgroup *cgrp = root, *next;
+
+	for (;;) {
+		next = TAILQ_LAST(&cgrp->children, cgroup_list);
+		if (!next) {
+			next = cgrp->parent;
+			free_one(cgrp);
+		}
+		if (!next)
+			return;
+		cgrp = next;
+	}
 }
 
 void core_free(struct core *core)

@@ -113,30 +113,69 @@ const struct cftype *cgroup_file_at(const struct cgroup *cgrp, size_t index)
 	return NULL;
 }
 
+static bool has_name(const struct cftype *cfts, const char *name)
+{
+	for (; cfts && cfts->name; cfts++)
+		if (!strcmp(cfts->name, name))
+			return true;
+	return false;
+}
+
+/* Is there another file that, without its prefix, is called like SS' file NAME? */
+static bool is_ambiguous(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
+			 const char *name)
+{
+	const struct cgroup_subsys *other;
+	const struct extra_file *x;
+
+	if (has_name(core_base_cftypes, name))
+		return true;
+	for (int id = -1; (other = hierarchy_next_subsys(cgrp->h, &id));)
+		if (other != ss && has_name(other->cftypes, name))
+			return true;
+	if (cgrp->extra)
+		SLIST_FOREACH(x, &cgrp->extra->files, link)
+			if (x->ss != ss && !strcmp(x->cft->name, name))
+				return true;
+	return false;
+}
+
+/* With `noprefix` files that nobody could tell apart keep theirs. */
+static bool has_prefix(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
+		       const struct cftype *cft)
+{
+	if (!ss || cft->flags & CFTYPE_NO_PREFIX)
+		return false;
+	return !cgrp->h->noprefix || is_ambiguous(cgrp, ss, cft->name);
+}
+
 void cgroup_file_name(const struct cgroup *cgrp, const struct cftype *cft, char *buf, size_t size)
 {
 	const struct core *core = cgrp->h->core;
 	unsigned int number = number_of(core, cft);
 	const struct cgroup_subsys *ss = core->cftypes[number].ss;
 
-	if (ss && !cgrp->h->noprefix && !(cft->flags & CFTYPE_NO_PREFIX))
+	if (has_prefix(cgrp, ss, cft))
 		snprintf(buf, size, "%s.%s", ss->name, cft->name);
 	else
 		snprintf(buf, size, "%s", cft->name);
 }
 
+static bool is_called(const struct cftype *cft, const char *name, size_t len)
+{
+	return !strncmp(cft->name, name, len) && !cft->name[len];
+}
+
 static bool is_named(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
 		     const struct cftype *cft, const char *name, size_t len)
 {
-	if (ss && !cgrp->h->noprefix && !(cft->flags & CFTYPE_NO_PREFIX)) {
-		size_t prefix = strlen(ss->name);
+	size_t prefix = ss ? strlen(ss->name) : 0;
 
-		if (len <= prefix || memcmp(name, ss->name, prefix) || name[prefix] != '.')
-			return false;
-		name += prefix + 1;
-		len -= prefix + 1;
-	}
-	return !strncmp(cft->name, name, len) && !cft->name[len];
+	if (is_called(cft, name, len))
+		return !has_prefix(cgrp, ss, cft);
+	if (!ss || len <= prefix || memcmp(name, ss->name, prefix) || name[prefix] != '.')
+		return false;
+	return is_called(cft, name + prefix + 1, len - prefix - 1) && has_prefix(cgrp, ss, cft);
 }
 
 static const struct cftype *lookup_among(const struct cgroup *cgrp, const struct cgroup_subsys *ss,
@@ -172,6 +211,7 @@ int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct 
 	struct core *core = cgrp->h->core;
 	struct cgroup_extra *extra = cgroup_extra_get(cgrp);
 	struct extra_file *x;
+	char name[256];
 
 	if (!extra)
 		return -ENOMEM;
@@ -188,7 +228,6 @@ int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct 
 		return -ENOMEM;
 	x->cft = cft;
 	x->ss = ss;
-	char name[256];
 	cgroup_file_name(cgrp, cft, name, sizeof(name));
 	if (cgroup_file_lookup(cgrp, name, strlen(name))) {
 		free(x);

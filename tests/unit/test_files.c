@@ -655,6 +655,52 @@ static void test_names(void **state)
 	fw_free(fw);
 }
 
+/* Without prefixes: who could not be told apart has one all the same. */
+static void test_noprefix_ambiguous(void **state)
+{
+	static const struct cftype a_files[] = {{.name = "tasks"},
+						{.name = "both", .mode = 0444},
+						{.name = "a_only", .mode = 0444},
+						{.name = NULL}};
+	static const struct cftype b_files[] = {{.name = "both", .mode = 0644},
+						{.name = "releasable", .mode = 0444},
+						{.name = NULL}};
+	struct fake_world *fw = fw_new(64);
+	static struct fake_subsys a, b;
+	struct hierarchy *h;
+	struct cgroup *g;
+
+	(void)state;
+	fake_subsys_init(&a, "a", NULL, false);
+	fake_subsys_init(&b, "b", NULL, false);
+	a.ss.cftypes = a_files;
+	b.ss.cftypes = b_files;
+	fake_subsys_register(fw, &a);
+	fake_subsys_register(fw, &b);
+	h = mount_ok(fw, "a,b,noprefix");
+	/* each also adds a file "populated" */
+	g = mkdir_ok(hierarchy_root(h), "g");
+	check_names(g, BASE "a.tasks:000 a.both:444 a_only:444 b.both:644 b.releasable:444 "
+			    "b.populated:444 a.populated:444 ");
+	for (size_t i = 0; cgroup_file_at(g, i); i++) {
+		char name[256];
+
+		cgroup_file_name(g, cgroup_file_at(g, i), name, sizeof(name));
+		assert_ptr_equal(cgroup_file_lookup(g, name, strlen(name)), cgroup_file_at(g, i));
+	}
+	assert_false(has_file(g, "both"));
+	assert_false(has_file(g, "populated"));
+	assert_false(has_file(g, "a.a_only"));
+	assert_reads(g, "a.populated", "42\n");
+	assert_string_equal(cgroup_file_lookup(g, "tasks", 5)->name, "tasks");
+	assert_int_equal(cftype_mode(cgroup_file_lookup(g, "tasks", 5)), 0644);
+	/* alone, there is nothing to tell them from */
+	rmdir_ok(g);
+	assert_int_equal(try_remount(fw, h, "b,noprefix"), 0);
+	check_names(hierarchy_root(h), BASE "release_agent:644 both:644 b.releasable:444 ");
+	fw_free(fw);
+}
+
 static void test_added_files(void **state)
 {
 	static const struct cftype more[] = {
@@ -881,14 +927,23 @@ static void test_other_pid_namespace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),	      cmocka_unit_test(test_number_output),
-		cmocka_unit_test(test_base_files),    cmocka_unit_test(test_too_big),
-		cmocka_unit_test(test_strings),	      cmocka_unit_test(test_callbacks_answer),
-		cmocka_unit_test(test_raw),	      cmocka_unit_test(test_reading_in_pieces),
-		cmocka_unit_test(test_long_text),     cmocka_unit_test(test_tasks_picture),
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_added_files),
-		cmocka_unit_test(test_removed),	      cmocka_unit_test(test_unbound),
-		cmocka_unit_test(test_release_agent), cmocka_unit_test(test_other_pid_namespace),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_number_output),
+		cmocka_unit_test(test_base_files),
+		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_callbacks_answer),
+		cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_reading_in_pieces),
+		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_tasks_picture),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_noprefix_ambiguous),
+		cmocka_unit_test(test_added_files),
+		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_unbound),
+		cmocka_unit_test(test_release_agent),
+		cmocka_unit_test(test_other_pid_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

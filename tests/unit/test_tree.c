@@ -118,6 +118,19 @@ static void test_depth_and_paths(void **state)
 	fw_free(fw);
 }
 
+/* More levels than a stack has room for, if each took any of it. */
+static void test_free_deep_tree(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h);
+	struct cgroup *cgrp = hierarchy_root(h);
+
+	(void)state;
+	for (int i = 0; i < 500000; i++)
+		cgrp = mkdir_ok(cgrp, "d");
+	fw_free(fw);
+}
+
 static void test_lookup_and_order(void **state)
 {
 	struct hierarchy *h;
@@ -429,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mkdir),
 		cmocka_unit_test(test_depth_and_paths),
+		cmocka_unit_test(test_free_deep_tree),
 		cmocka_unit_test(test_lookup_and_order),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_rmdir),
