@@ -10,6 +10,11 @@
  * none being born. Then none can appear outside later: a thread is on that list before its fork
  * hook places it, and a hook that had read its maker's old place would have shown it as unborn or
  * outside in that pass.
+ *
+ * The log is read between seeing where tasks are and asking can_attach. A fork hook reserves its slot
+ * in the log before it places the child, so whoever is seen at a place is in the lists by then, and
+ * task_cgroup() is right. It would say "the root" of one that was born since the last reading: cpuset
+ * then takes the CPUs which the child has from the cpuset it leaves for its own wish, for ever.
  */
 #include <stdio.h>
 
@@ -176,6 +181,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 	if (cset_by_id(core, info.place.cset) &&
 	    cset_cgroup(cset_by_id(core, info.place.cset), cgrp->h) == cgrp)
 		return 0;
+	core_replay(core);
 	task = (struct cgroup_task){.tid = tid, .tgid = info.tgid};
 	err = can_attach(cgrp, &task);
 	if (err)
@@ -254,7 +260,6 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 	size_t n = 0;
 	int err;
 
-	core_replay(core);
 	err = core->ops->threads(core->arg, tgid, &threads, &n);
 	if (err == -EAGAIN) {
 		pause_a_moment(core);
@@ -262,6 +267,7 @@ static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *li
 	}
 	if (err)
 		return err;
+	core_replay(core);
 	/* All are asked before the first is moved. */
 	for (size_t i = 0; i < n; i++) {
 		struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};

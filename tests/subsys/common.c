@@ -138,35 +138,58 @@ int set_affinity(pid_t tid, uint64_t mask)
 	return syscall(SYS_sched_setaffinity, tid, sizeof(mask), &mask) < 0 ? -errno : 0;
 }
 
-int count_unlike(pid_t pid, uint64_t mask, size_t *n_threads)
+/* Until it has MASK, or is gone. */
+static bool gets(pid_t tid, uint64_t mask, void (*look)(void), uint64_t deadline)
+{
+	uint64_t has;
+
+	do {
+		look();
+		has = affinity_of(tid);
+		if (!has || has == mask)
+			return true;
+		sleep_ms(1);
+	} while (now_ns() < deadline);
+	return false;
+}
+
+static void survey_thread(pid_t tid, uint64_t mask, void (*look)(void), struct survey *res)
+{
+	uint64_t start, took, has = affinity_of(tid);
+
+	if (!has)
+		return;
+	res->n_threads++;
+	if (has == mask)
+		return;
+	res->n_late++;
+	start = now_ns();
+	if (gets(tid, mask, look, start + 5000000000u)) {
+		took = now_ns() - start;
+		if (took > res->latest_ns)
+			res->latest_ns = took;
+	} else if (!res->n_wrong++) {
+		tap_note("thread %d has affinity %#lx instead of %#lx", (int)tid,
+			 (unsigned long)has, (unsigned long)mask);
+	}
+}
+
+void survey_threads(pid_t pid, uint64_t mask, void (*look)(void), struct survey *res)
 {
 	char path[64];
 	struct dirent *e;
-	int n = 0;
 	DIR *dir;
 
+	*res = (struct survey){0};
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
-	*n_threads = 0;
 	if (!dir)
-		return -1;
-	while ((e = readdir(dir))) {
-		uint64_t has;
-		pid_t tid;
-
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		tid = (pid_t)atoi(e->d_name);
-		has = affinity_of(tid);
-		if (!has)
-			continue;
-		++*n_threads;
-		if (has != mask && !n++)
-			tap_note("thread %d of %d has affinity %#lx instead of %#lx", (int)tid,
-				 (int)pid, (unsigned long)has, (unsigned long)mask);
-	}
+		tap_bail("%s: %s", path, strerror(errno));
+	/* Five seconds for each would be too long if they are many. */
+	while ((e = readdir(dir)) && res->n_wrong < 3)
+		if (isdigit((unsigned char)e->d_name[0]))
+			survey_thread((pid_t)atoi(e->d_name), mask, look, res);
 	closedir(dir);
-	return n;
 }
 
 /* ---- time ------------------------------------------------------------------------------------- */

@@ -30,8 +30,19 @@ void make_cpuset(const char *top, const char *name, uint64_t cpus, char *dir, si
 /* Masks of the first 64 CPUs; 0 for a task that is gone. */
 uint64_t affinity_of(pid_t tid);
 int set_affinity(pid_t tid, uint64_t mask);
-/* How many threads of PID do not have MASK; the first one's tid and mask are noted as comments. */
-int count_unlike(pid_t pid, uint64_t mask, size_t *n_threads);
+
+/*
+ * The threads of PID that do not have MASK and do not get it either, within some seconds in which
+ * LOOK is called again and again; the first one is noted as a comment. A thread on its way through
+ * fork is there to be seen with what its maker had when that began; it has not run yet.
+ */
+struct survey {
+	size_t n_threads;
+	int n_wrong;	    /* to the end */
+	int n_late;	    /* at the first look */
+	uint64_t latest_ns; /* how long the last of them took, from the first look on */
+};
+void survey_threads(pid_t pid, uint64_t mask, void (*look)(void), struct survey *res);
 
 uint64_t now_ns(void);
 void sleep_ms(unsigned int ms);

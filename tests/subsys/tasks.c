@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * cpuset-tasks DIR: the affinity of real tasks in the cpuset hierarchy mounted on DIR: what they get
+ * cpuset-tasks DIR N: the affinity of real tasks in the cpuset hierarchy mounted on DIR: what they get
  * on entry, on a change, after they took more, from their makers, and back when they leave. DIR is a
- * lone root when it begins and when it ends. Writes TAP.
+ * lone root when it begins and when it ends. N: how many processes are moved around. Writes TAP.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -487,17 +487,16 @@ static void test_herd(void)
 	const uint64_t masks[] = {mask_b, mask_ab, mask_a, mask_b};
 	uint64_t start_ns, worst_ns = 0;
 	pid_t pid = start_herd(&herd);
-	size_t n_threads;
-	int unlike;
+	struct survey found;
 
 	set_cpus(dir_x, mask_a);
 	start_ns = now_ns();
 	must_enter(dir_x, "cgroup.procs", pid);
 	tap_note("%d threads entered in %.1f ms", N_THREADS + 1,
 		 (double)(now_ns() - start_ns) / 1e6);
-	unlike = count_unlike(pid, mask_a, &n_threads);
-	tap_result(!unlike && n_threads > N_THREADS, "%d threads enter and have the cpuset's CPUs",
-		   N_THREADS);
+	survey_threads(pid, mask_a, look_at_ucgroup, &found);
+	tap_result(!found.n_late && found.n_threads > N_THREADS,
+		   "%d threads enter and have the cpuset's CPUs", N_THREADS);
 	stage->breeding = 1;
 	sleep_ms(20);
 	for (size_t i = 0; i < 4; i++) {
@@ -508,54 +507,81 @@ static void test_herd(void)
 	}
 	stop_breeding();
 	look_at_ucgroup();
-	unlike = count_unlike(pid, mask_b, &n_threads);
+	survey_threads(pid, mask_b, look_at_ucgroup, &found);
 	tap_note(
 		"%zu threads at the end, %lu born during the changes; a change took %.1f ms at most",
-		n_threads, (unsigned long)stage->n_born - N_THREADS, (double)worst_ns / 1e6);
-	tap_result(!unlike && n_threads > N_THREADS,
-		   "a change reaches them all, and those born meanwhile (%d left behind)", unlike);
+		found.n_threads, (unsigned long)stage->n_born - N_THREADS, (double)worst_ns / 1e6);
+	tap_result(!found.n_late && found.n_threads > N_THREADS,
+		   "a change reaches them all, and those born meanwhile (%d left behind)",
+		   found.n_late);
 	must_enter(top, "cgroup.procs", pid);
 	look_at_ucgroup();
-	unlike = count_unlike(pid, mask_all, &n_threads);
-	tap_result(!unlike, "all have all CPUs again when they have left (%d have not)", unlike);
+	survey_threads(pid, mask_all, look_at_ucgroup, &found);
+	tap_result(!found.n_late, "all have all CPUs again when they have left (%d have not)",
+		   found.n_late);
 	end(pid);
 }
 
-/* A process that makes threads all the time goes from cpuset to cpuset. */
-static void test_moves(void)
+struct tour {
+	int n_wrong, n_late;
+	uint64_t latest_ns;
+	size_t most;
+};
+
+/* A process that makes threads all the time goes from cpuset to cpuset, N times. */
+static void go_round(int n, struct tour *tour)
 {
 	struct herd herd = {.n_threads = 5, .n_breeders = 3};
 	const char *dirs[] = {dir_x, dir_y, top};
 	const uint64_t masks[] = {mask_a, mask_b, mask_all};
-	size_t n_threads = 0, most = 0;
-	int bad = 0;
-	pid_t pid;
+	struct survey found;
+	pid_t pid = start_herd(&herd);
 
-	set_cpus(dir_x, mask_a);
-	set_cpus(dir_y, mask_b);
-	pid = start_herd(&herd);
 	stage->extra = MAX_EXTRA - 200;
 	stage->breeding = 1;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < n && !tour->n_wrong; i++) {
 		must_enter(dirs[i % 3], "cgroup.procs", pid);
 		look_at_ucgroup();
-		bad += count_unlike(pid, masks[i % 3], &n_threads) != 0;
-		if (n_threads > most)
-			most = n_threads;
+		survey_threads(pid, masks[i % 3], look_at_ucgroup, &found);
+		tour->n_wrong += found.n_wrong;
+		tour->n_late += found.n_late;
+		if (found.latest_ns > tour->latest_ns)
+			tour->latest_ns = found.latest_ns;
+		if (found.n_threads > tour->most)
+			tour->most = found.n_threads;
 	}
 	stop_breeding();
 	look_at_ucgroup();
-	bad += count_unlike(pid, mask_all, &n_threads) != 0;
-	tap_note("%lu threads born, %zu at a time", (unsigned long)stage->n_born, most);
-	tap_result(!bad, "threads born during moves have the CPUs of where they are (%d times not)",
-		   bad);
+	/* Nobody is on his way any more. */
+	survey_threads(pid, masks[(n + 2) % 3], look_at_ucgroup, &found);
+	if (!tour->n_wrong)
+		tour->n_wrong += found.n_late;
 	end(pid);
+}
+
+static void test_moves(int n_processes)
+{
+	struct tour tour = {0};
+	unsigned long n_born = 0;
+
+	set_cpus(dir_x, mask_a);
+	set_cpus(dir_y, mask_b);
+	for (int i = 0; i < n_processes && !tour.n_wrong; i++) {
+		go_round(12, &tour);
+		n_born += stage->n_born;
+	}
+	tap_note("%lu threads born, %zu at a time; %d seen before they had them, for %lu us at "
+		 "most",
+		 n_born, tour.most, tour.n_late, (unsigned long)tour.latest_ns / 1000);
+	tap_result(!tour.n_wrong,
+		   "threads born during moves have the CPUs of where they are (%d have not)",
+		   tour.n_wrong);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 2)
-		tap_bail("usage: cpuset-tasks DIR");
+	if (argc != 3)
+		tap_bail("usage: cpuset-tasks DIR NUMBER-OF-PROCESSES");
 	top = argv[1];
 	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
@@ -577,7 +603,7 @@ int main(int argc, char **argv)
 	test_breed_after_escape();
 	test_given_by_other();
 	test_other_namespace();
-	test_moves();
+	test_moves(atoi(argv[2]));
 	test_herd();
 	for (int i = 0; i < 100 && (rmdir(dir_x) || rmdir(dir_y)) && errno == EBUSY; i++)
 		sleep_ms(10);

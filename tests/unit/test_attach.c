@@ -453,6 +453,69 @@ static void test_process_with_births(void **state)
 	fw_free(fw);
 }
 
+/* ---- births that the log has told of and nobody has read yet ---- */
+
+static int (*real_threads)(void *arg, pid_t tgid, struct core_thread **threads, size_t *n);
+static int (*real_task_info)(void *arg, pid_t tid, struct core_task_info *info);
+static struct cgroup *left_by_112;
+
+static int born_before_threads(void *arg, pid_t tgid, struct core_thread **threads, size_t *n)
+{
+	struct fake_world *fw = arg;
+
+	if (fw_task(fw, 112)->state == FW_FREE)
+		fw_fork(fw, 10, 112, 10);
+	return real_threads(arg, tgid, threads, n);
+}
+
+static int born_before_task_info(void *arg, pid_t tid, struct core_task_info *info)
+{
+	struct fake_world *fw = arg;
+
+	if (tid == 112 && fw_task(fw, 112)->state == FW_FREE)
+		fw_fork(fw, 10, 112, 10);
+	return real_task_info(arg, tid, info);
+}
+
+static void see_what_112_leaves(struct fake_subsys *fs, struct cgroup *cgrp, pid_t tid)
+{
+	const struct cgroup_task task = {.tid = tid};
+
+	(void)cgrp;
+	if (tid == 112)
+		left_by_112 = task_cgroup(&task, &fs->ss);
+}
+
+/* A subsystem that asks where a task is that it is to let in is told the truth. */
+static void test_can_attach_knows_newborn(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *x = mkdir_ok(root, "x");
+
+	(void)state;
+	real_threads = fw->ops.threads;
+	real_task_info = fw->ops.task_info;
+	a.in_can_attach = see_what_112_leaves;
+	for (int process = 0; process < 2; process++) {
+		assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+		left_by_112 = NULL;
+		if (process) {
+			fw->ops.threads = born_before_threads;
+			assert_int_equal(core_attach_process(x, 10, &root_cred), 0);
+		} else {
+			fw->ops.task_info = born_before_task_info;
+			assert_int_equal(core_attach_task(x, 112, &root_cred), 0);
+		}
+		fw->ops.threads = real_threads;
+		fw->ops.task_info = real_task_info;
+		assert_ptr_equal(left_by_112, g);
+		fw_exit(fw, 112);
+	}
+	a.in_can_attach = NULL;
+	fw_free(fw);
+}
+
 static void fork_on_first_move(struct fake_world *fw, pid_t tid)
 {
 	(void)tid;
@@ -573,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_process_from_many),
 		cmocka_unit_test(test_process_refused),
 		cmocka_unit_test(test_process_with_births),
+		cmocka_unit_test(test_can_attach_knows_newborn),
 		cmocka_unit_test(test_process_refused_late),
 		cmocka_unit_test(test_process_with_deaths),
 		cmocka_unit_test(test_process_dies),
