@@ -47,12 +47,17 @@ void result(struct test *t, bool ok, const char *fmt, ...)
 	fflush(stdout);
 }
 
-void bail_out(const char *why)
+void everyone_ends(void)
 {
-	printf("Bail out! %s\n%s", why, notes);
 	atomic_store(&shm->abort, 1);
 	atomic_store(&shm->hold, 0);
 	futex_wake(&shm->hold);
+}
+
+void bail_out(const char *why)
+{
+	printf("Bail out! %s\n%s", why, notes);
+	everyone_ends();
 	exit(1);
 }
 

@@ -22,6 +22,8 @@ struct test {
 /* A line of talk, "# ...\n", to be shown behind the next result. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void result(struct test *t, bool ok, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Every process of the test is told to end. */
+void everyone_ends(void);
 void bail_out(const char *why) __attribute__((noreturn));
 
 /* Make everybody hold still, and let them go on. */
