@@ -7,6 +7,7 @@
 #	sudo make test          every test, ends with "N passed, N failed, N skipped"
 #	sudo make stress        the stress test at its large size
 #	sudo make differential  the comparison with the kernel's cgroup v1 at its large size
+#	make property           the core against a naive model, at its large size
 #	sudo make bench         measurements
 #	make check              formatting, static analysis, sanitizers, valgrind, fuzzing
 #	sudo make install       PREFIX=/usr/local, DESTDIR= for packages
@@ -39,6 +40,9 @@ stress: build
 differential: build
 	@scripts/as-root env UCGROUP_BUILD=$(abspath $(BUILD)) tests/differential/compare large
 
+property: build
+	@$(AS_OWNER) scripts/property $(BUILD)
+
 bench: build
 	@scripts/as-root bench/run $(BUILD)
 
@@ -53,4 +57,4 @@ install: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps build demo test stress differential bench check install clean
+.PHONY: all deps build demo test stress differential property bench check install clean

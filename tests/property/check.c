@@ -328,10 +328,38 @@ static void check_hierarchies(struct prop *p)
 	}
 }
 
+/*
+ * What is queued is owed, and who is owed one and idle is queued. The model looks at every moment
+ * and the core only when it settles, so the model may owe to a group that was idle in between.
+ */
+static void check_queues(struct prop *p)
+{
+	settle(p);
+	for (int h = 0; h < M_HIERARCHIES; h++) {
+		size_t least = 0, most = 0, n;
+
+		if (!p->m.hierarchies[h].active)
+			continue;
+		for (int g = M_HIERARCHIES; g < M_GROUPS; g++) {
+			const struct m_group *mg = &p->m.groups[g];
+
+			if (!mg->used || mg->h != h || !mg->owed)
+				continue;
+			most++;
+			least += m_is_idle(&p->m, g) && mg->notify;
+		}
+		n = core_releases_pending(p->m.hierarchies[h].h);
+		EXPECT(p, n >= least && n <= most,
+		       "hierarchy %d: %zu releases are queued, %zu to %zu are owed", h, n, least,
+		       most);
+	}
+}
+
 void check_all(struct prop *p)
 {
 	check_csets(p);
 	check_hierarchies(p);
+	check_queues(p);
 	for (int g = 0; g < M_GROUPS; g++) {
 		char path[256], want[256];
 

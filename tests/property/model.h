@@ -17,7 +17,7 @@
 #include <core/core.h>
 
 enum {
-	M_TIDS = 192,
+	M_TIDS = 96,
 	M_HIERARCHIES = 8,
 	M_SUBSYS = 3,
 	M_GROUPS = 48, /* the first M_HIERARCHIES are the roots */

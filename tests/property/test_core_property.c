@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * test_core_property.c - random operations on the core and on a naive model of it, compared as they
- * go along. Writes TAP.
+ * go along. Writes TAP; --help says how it is called.
  *
- *	test_core_property [--ops N] [--seed S] [--shrink SECONDS]
- *							N operations in all (100,000; 1,000,000
- *							with UCGROUP_TEST_SIZE=large)
- *	test_core_property --replay FILE		do again what a failure has written down
+ * Comparing everything means settling, and settling after each operation keeps the log short. So
+ * half of the operations are done with a comparison after each, and the other half with one after
+ * each that looks only at what the operation was about, and at everything now and then.
  *
  * A failing sequence is made as short as it gets, written to a file and told step by step.
  */
@@ -18,7 +17,17 @@
 
 #include "property.h"
 
-enum { RUN_OPS = 20000, FULL_EVERY = 50 };
+enum { RUN_OPS = 20000, SELDOM = 50 };
+
+static const char usage[] =
+	"usage: test_core_property [--ops N] [--every N] [--seed S] [--shrink SECONDS]\n"
+	"       test_core_property --replay FILE\n"
+	"  --ops N           operations in all: 100000, or a million with UCGROUP_TEST_SIZE=large\n"
+	"  --every N         compare everything after every N operations; as it is, after each in one\n"
+	"                    half of them and after 50 in the other\n"
+	"  --seed S          the first seed; each run of up to 20000 operations has the next one\n"
+	"  --shrink SECONDS  how long to look for a shorter sequence that fails: 60\n"
+	"  --replay FILE     do again what a failure has written down, and tell each step\n";
 
 static long shrink_seconds = 60;
 
@@ -41,12 +50,12 @@ static size_t shrink(struct op *ops, size_t n, bool lossy, size_t *every)
 	struct op *try = malloc(n * sizeof(*ops));
 	struct prop_result result;
 	time_t end = time(NULL) + shrink_seconds;
-	size_t full_every = FULL_EVERY;
+	size_t full_every = *every;
 
 	if (!try)
 		return n;
 	/* With a comparison after each it fails earlier. */
-	if (n < 3000 && fails(ops, n, lossy, 1, &result)) {
+	if (full_every > 1 && n < 3000 && fails(ops, n, lossy, 1, &result)) {
 		full_every = 1;
 		if (result.n_ops + 1 < n)
 			n = result.n_ops + 1;
@@ -141,10 +150,10 @@ static int replay(const char *path)
 	return result.failed;
 }
 
-static void explain(struct op *ops, size_t n, bool lossy, uint64_t seed,
+static void explain(struct op *ops, size_t n, bool lossy, size_t every, uint64_t seed,
 		    const struct prop_result *result)
 {
-	struct prop_run run = {.ops = ops, .lossy = lossy, .verbose = true};
+	struct prop_run run = {.ops = ops, .lossy = lossy, .full_every = every, .verbose = true};
 	struct prop_result again;
 	char path[128];
 
@@ -186,7 +195,8 @@ static bool enough_done(const struct prop_result *sum, size_t n_ops)
 	return ok;
 }
 
-static int run_all(size_t n_ops, uint64_t seed)
+/* EVERY 0: after each operation in one half of the runs, seldom in the other. */
+static int run_all(size_t n_ops, uint64_t seed, size_t every)
 {
 	struct op *ops = calloc(RUN_OPS, sizeof(*ops));
 	struct prop_result sum = {.n_ops = 0};
@@ -198,20 +208,22 @@ static int run_all(size_t n_ops, uint64_t seed)
 	printf("1..%zu\n", n_runs + 1);
 	for (size_t i = 0; i < n_runs; i++) {
 		bool lossy = i % 2;
+		size_t full_every = every ? every : i % 4 < 2 ? SELDOM : 1;
 		size_t n = n_ops - i * RUN_OPS < RUN_OPS ? n_ops - i * RUN_OPS : RUN_OPS;
 		struct prop_result result;
 		bool failed;
 
 		ops_generate(ops, n, seed + i);
-		failed = fails(ops, n, lossy, FULL_EVERY, &result);
-		printf("%s %zu - %zu operations, seed %" PRIu64 "%s\n", failed ? "not ok" : "ok",
-		       i + 1, n, seed + i, lossy ? ", entries lost" : "");
+		failed = fails(ops, n, lossy, full_every, &result);
+		printf("%s %zu - %zu operations, seed %" PRIu64 ", compared every %zu%s\n",
+		       failed ? "not ok" : "ok", i + 1, n, seed + i, full_every,
+		       lossy ? ", entries lost" : "");
 		add_up(&sum, &result);
 		n_failed += failed;
 		if (failed)
 			printf("# operation %zu: %s\n", result.n_ops, result.message);
 		if (failed && n_failed < 3)
-			explain(ops, n, lossy, seed + i, &result);
+			explain(ops, n, lossy, full_every, seed + i, &result);
 		fflush(stdout);
 	}
 	if (n_failed)
@@ -228,12 +240,15 @@ static int run_all(size_t n_ops, uint64_t seed)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"ops", required_argument, NULL, 'n'},
+						{"every", required_argument, NULL, 'e'},
+						{"help", no_argument, NULL, 'h'},
 						{"seed", required_argument, NULL, 's'},
 						{"shrink", required_argument, NULL, 'k'},
 						{"replay", required_argument, NULL, 'r'},
 						{NULL, 0, NULL, 0}};
 	const char *size = getenv("UCGROUP_TEST_SIZE");
 	size_t n_ops = size && !strcmp(size, "large") ? 1000000 : 100000;
+	size_t every = 0;
 	uint64_t seed = 1;
 	int c;
 
@@ -248,11 +263,18 @@ int main(int argc, char **argv)
 		case 'k':
 			shrink_seconds = strtol(optarg, NULL, 0);
 			break;
+		case 'e':
+			every = strtoull(optarg, NULL, 0);
+			break;
 		case 'r':
 			return replay(optarg);
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
 		default:
+			fputs(usage, stderr);
 			return 2;
 		}
 	}
-	return run_all(n_ops, seed);
+	return run_all(n_ops, seed, every);
 }
