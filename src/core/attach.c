@@ -20,8 +20,15 @@
 
 #include <core/internal.h>
 
-/* Looked at this often while a task is being born or changes its place under our hands. */
-#define ATTACH_TRIES 20000
+/*
+ * A task without a place is looked at this often, a moment apart, and so is one that has another
+ * place each time: then whoever asked is to come back, so that others are served meanwhile.
+ */
+#define TRIES 20
+/* While a process is half moved, which nobody is to see. */
+#define TRIES_HALFWAY 20000
+/* And for those who cannot come back. */
+#define PATIENCE 1000
 
 /* One thread that can_attach let in. */
 struct granted {
@@ -114,28 +121,41 @@ static void pause_a_moment(struct core *core)
 		core->ops->pause(core->arg);
 }
 
-/* Looks TID up; waits for a birth to be over, or an exec that changes the tid. */
+/*
+ * TID of process TGID has no place. A birth is over as soon as its maker goes on; an exec that changes
+ * the tid (only to that of a leader) may wait for a disk, so that is not left to itself for long.
+ */
+static void wait_for_place(struct core *core, pid_t tid, pid_t tgid, int tries)
+{
+	if (tid == tgid && tries % TRIES == TRIES / 4 && core->ops->finish_exec)
+		core->ops->finish_exec(core->arg, tid);
+	else
+		pause_a_moment(core);
+}
+
+/* Looks TID up. -ERESTART: it still has no place. */
 static int look_at(struct core *core, pid_t tid, struct core_task_info *info)
 {
-	for (int i = 0; i < ATTACH_TRIES; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		int err = core->ops->task_info(core->arg, tid, info);
 
 		if (err || info->place.cset != CSET_NONE)
 			return err;
-		pause_a_moment(core);
+		wait_for_place(core, tid, info->tgid, i);
 	}
-	return -EAGAIN;
+	return -ERESTART;
 }
 
 /* A process whose leader is a zombie lives in its other threads: TID becomes one of them. */
 static int look_at_thread_of(struct core *core, pid_t *tid, struct core_task_info *info)
 {
+	const struct core_process process = {.tgid = *tid};
 	struct core_thread *threads = NULL;
 	size_t n = 0;
-	int err = core->ops->threads(core->arg, *tid, &threads, &n);
+	int err = core->ops->threads(core->arg, process, &threads, &n);
 
 	if (err)
-		return err;
+		return err == -EAGAIN ? -ERESTART : err;
 	err = -ESRCH;
 	for (size_t i = 0; i < n && err == -ESRCH; i++) {
 		*tid = threads[i].tid;
@@ -186,7 +206,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 	err = can_attach(cgrp, &task);
 	if (err)
 		return err;
-	for (int i = 0; i < ATTACH_TRIES; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		err = swap(cgrp, &task, info.place, &old);
 		if (err != -EAGAIN)
 			break;
@@ -194,6 +214,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 		err = look_at(core, tid, &info);
 		if (err)
 			break;
+		err = -ERESTART;
 	}
 	core_settle(core);
 	if (err)
@@ -247,142 +268,182 @@ static int grant(struct cgroup *cgrp, struct granted_list *list, const struct cg
 	return err;
 }
 
-/*
- * One pass over the threads. 1: there may be more to do; 0: all are in. STAY: to be filled with
- * those that were in before; NULL in later passes.
- */
-static int process_pass(struct cgroup *cgrp, pid_t tgid, struct granted_list *list,
-			struct granted_list *stay)
+/* A whole process on its way into a cgroup. */
+struct process_move {
+	struct cgroup *cgrp;
+	struct core_process process;
+	struct granted_list list; /* who was let in */
+	struct granted_list stay; /* who was in before the first thread was moved */
+	bool begun;		  /* the threads have been asked, and some moved */
+};
+
+static struct cgroup *thread_cgroup(const struct process_move *m, const struct core_thread *thread)
 {
-	struct core *core = cgrp->h->core;
-	struct core_thread *threads = NULL;
-	bool again = false, unborn = false;
-	size_t n = 0;
-	int err;
+	struct cset *cset = cset_by_id(m->cgrp->h->core, thread->place.cset);
 
-	err = core->ops->threads(core->arg, tgid, &threads, &n);
-	if (err == -EAGAIN) {
-		pause_a_moment(core);
-		return 1;
-	}
-	if (err)
-		return err;
-	core_replay(core);
-	/* All are asked before the first is moved. */
+	return cset ? cset_cgroup(cset, m->cgrp->h) : NULL;
+}
+
+/* The place of one that has none is waited for. */
+static bool wait_for_unplaced(const struct process_move *m, const struct core_thread *threads,
+			      size_t n, int tries)
+{
 	for (size_t i = 0; i < n; i++) {
-		struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
-		struct cset *cset = cset_by_id(core, threads[i].place.cset);
-
-		if (!cset || cset_cgroup(cset, cgrp->h) == cgrp) {
-			unborn |= threads[i].place.cset == CSET_NONE;
-			err = cset && stay ? list_thread(stay, threads[i].tid) : 0;
-			if (err)
-				goto out;
-			threads[i].tid = 0;
+		if (threads[i].place.cset != CSET_NONE)
 			continue;
-		}
-		err = grant(cgrp, list, &task);
-		if (err)
-			goto out;
+		wait_for_place(m->cgrp->h->core, threads[i].tid, m->process.tgid, tries);
+		return true;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
-		struct cgroup *old;
+	return false;
+}
 
-		if (!threads[i].tid)
-			continue;
-		again = true;
-		err = swap(cgrp, &task, threads[i].place, &old);
-		if (!err)
-			find_granted(list, threads[i].tid)->old = old;
-		else if (err != -EAGAIN && err != -ESRCH)
-			goto out;
+/* Before the first is moved all are asked who are outside. */
+static int grant_all(struct process_move *m, const struct core_thread *threads, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++) {
+		const struct cgroup_task task = {.tid = threads[i].tid, .tgid = m->process.tgid};
+		const struct cgroup *in = thread_cgroup(m, &threads[i]);
+
+		if (in && in != m->cgrp)
+			err = grant(m->cgrp, &m->list, &task);
+		else if (in && !m->begun)
+			err = list_thread(&m->stay, task.tid);
 	}
-	if (unborn)
-		pause_a_moment(core);
-	err = again || unborn;
-out:
-	free(threads);
 	return err;
 }
 
-/*
- * None: who was moved goes back, and so do the threads that those made meanwhile. Who was in CGRP
- * before the first pass stays.
- */
-static void roll_back(struct cgroup *cgrp, pid_t tgid, const struct granted_list *list,
-		      const struct granted_list *stay)
+/* 1: some were outside. */
+static int swap_all(struct process_move *m, const struct core_thread *threads, size_t n)
 {
-	struct core *core = cgrp->h->core;
-	struct cgroup *made_in = cgrp->h->root;
-	bool again = true;
-	int tries = 0;
+	int some = 0;
 
-	for (size_t i = 0; i < list->n && made_in == cgrp->h->root; i++)
-		if (list->v[i].old)
-			made_in = list->v[i].old;
-	while (again && tries++ < ATTACH_TRIES) {
+	for (size_t i = 0; i < n; i++) {
+		const struct cgroup_task task = {.tid = threads[i].tid, .tgid = m->process.tgid};
+		const struct cgroup *in = thread_cgroup(m, &threads[i]);
+		struct cgroup *old;
+		int err;
+
+		if (!in || in == m->cgrp)
+			continue;
+		some = 1;
+		err = swap(m->cgrp, &task, threads[i].place, &old);
+		if (!err)
+			find_granted(&m->list, task.tid)->old = old;
+		else if (err != -EAGAIN && err != -ESRCH)
+			return err;
+	}
+	return some;
+}
+
+/*
+ * One pass over the threads. 1: there may be more to do; 0: all are in. Nobody is moved before all
+ * have a place: so whoever has to come back for that finds nothing changed.
+ */
+static int process_pass(struct process_move *m, int tries)
+{
+	struct core *core = m->cgrp->h->core;
+	struct core_thread *threads = NULL;
+	bool waited = false;
+	size_t n = 0;
+	int err;
+
+	err = core->ops->threads(core->arg, m->process, &threads, &n);
+	if (err == -EAGAIN)
+		pause_a_moment(core);
+	if (err)
+		return err == -EAGAIN ? 1 : err;
+	core_replay(core);
+	if (!m->begun && wait_for_unplaced(m, threads, n, tries)) {
+		free(threads);
+		return 1;
+	}
+	err = grant_all(m, threads, n);
+	m->begun = true;
+	if (!err)
+		err = swap_all(m, threads, n);
+	if (err >= 0)
+		waited = wait_for_unplaced(m, threads, n, tries);
+	free(threads);
+	return waited ? 1 : err;
+}
+
+/*
+ * None: who was moved goes back, and so do the threads that those made meanwhile. Who was in the
+ * cgroup before the first pass stays.
+ */
+static void roll_back(struct process_move *m)
+{
+	struct core *core = m->cgrp->h->core;
+	struct cgroup *made_in = m->cgrp->h->root;
+	bool again = true;
+
+	for (size_t i = 0; i < m->list.n && made_in == m->cgrp->h->root; i++)
+		if (m->list.v[i].old)
+			made_in = m->list.v[i].old;
+	for (int tries = 0; again && tries < TRIES_HALFWAY; tries++) {
 		struct core_thread *threads = NULL;
 		size_t n = 0;
 		int err;
 
 		core_replay(core);
-		err = core->ops->threads(core->arg, tgid, &threads, &n);
+		err = core->ops->threads(core->arg, m->process, &threads, &n);
 		if (err == -ESRCH)
 			return;
 		again = err != 0;
 		for (size_t i = 0; i < n; i++) {
-			struct cset *cset = cset_by_id(core, threads[i].place.cset);
-			struct cgroup_task task = {.tid = threads[i].tid, .tgid = tgid};
-			struct granted *g = find_granted(list, threads[i].tid);
+			const struct cgroup_task task = {.tid = threads[i].tid,
+							 .tgid = m->process.tgid};
+			const struct granted *g = find_granted(&m->list, task.tid);
 			struct cgroup *ignored;
 
-			again |= !cset;
-			if (!cset || cset_cgroup(cset, cgrp->h) != cgrp ||
-			    find_granted(stay, threads[i].tid))
+			if (thread_cgroup(m, &threads[i]) != m->cgrp ||
+			    find_granted(&m->stay, task.tid))
 				continue;
 			again = true;
 			swap(g && g->old ? g->old : made_in, &task, threads[i].place, &ignored);
 		}
-		free(threads);
-		if (again)
+		if (wait_for_unplaced(m, threads, n, tries))
+			again = true;
+		else if (err)
 			pause_a_moment(core);
+		free(threads);
 	}
 }
 
 static int attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
 {
-	struct granted_list list = {0}, stay = {0};
+	struct process_move m = {.cgrp = cgrp};
 	struct core_task_info info;
-	struct core *core;
 	bool moved = false;
 	int err = check_target(cgrp, &tid, cred, true, &info);
 
 	if (err)
 		return err;
-	core = cgrp->h->core;
-	err = process_pass(cgrp, info.tgid, &list, &stay);
-	for (int i = 0; err == 1 && i < ATTACH_TRIES; i++)
-		err = process_pass(cgrp, info.tgid, &list, NULL);
+	m.process = (struct core_process){.tgid = info.tgid, .key = info.process_key};
+	err = 1;
+	for (int i = 0; err == 1 && i < (m.begun ? TRIES_HALFWAY : TRIES); i++)
+		err = process_pass(&m, i);
 	if (err == 1)
-		err = -EAGAIN;
-	for (size_t i = 0; i < list.n; i++)
-		moved |= list.v[i].old != NULL;
+		err = -ERESTART;
+	for (size_t i = 0; i < m.list.n; i++)
+		moved |= m.list.v[i].old != NULL;
 	if (err == -ESRCH && moved)
 		err = 0; /* it was moved, and then it died */
 	if (err && moved)
-		roll_back(cgrp, info.tgid, &list, &stay);
-	core_settle(core);
-	for (size_t i = 0; i < list.n; i++) {
-		struct cgroup_task task = {.tid = list.v[i].tid, .tgid = info.tgid};
+		roll_back(&m);
+	core_settle(cgrp->h->core);
+	for (size_t i = 0; i < m.list.n; i++) {
+		const struct cgroup_task task = {.tid = m.list.v[i].tid, .tgid = info.tgid};
 
-		if (!err && list.v[i].old)
-			attached(cgrp, list.v[i].old, &task);
+		if (!err && m.list.v[i].old)
+			attached(cgrp, m.list.v[i].old, &task);
 		else
 			cancel(cgrp, &task, CORE_MAX_SUBSYS);
 	}
-	free(list.v);
-	free(stay.v);
+	free(m.list.v);
+	free(m.stay.v);
 	return err;
 }
 
@@ -408,8 +469,8 @@ int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct c
 
 	core_settle(core);
 	err = look_at(core, tid, &info);
-	if (err)
-		return err;
+	if (err) /* of one that is still being born nobody can have been told */
+		return err == -ERESTART ? -ESRCH : err;
 	cset = cset_by_id(core, info.place.cset);
 	*cgrp = cset ? cset_cgroup(cset, h) : h->root;
 	return 0;
@@ -443,10 +504,20 @@ static int make_clone(struct cgroup *parent, const char *name, struct cgroup **c
 	return 0;
 }
 
+/* For a subsystem, which cannot come back later. */
+static int attach_patiently(struct cgroup *cgrp, pid_t tid)
+{
+	const struct core_cred root = {.tid = tid};
+	int err = -ERESTART;
+
+	for (int i = 0; err == -ERESTART && i < PATIENCE; i++)
+		err = core_attach_task(cgrp, tid, &root);
+	return err;
+}
+
 static int clone_into(const struct cgroup_task *task, struct cgroup_subsys *ss, pid_t nr,
 		      bool may_exist)
 {
-	const struct core_cred root = {.tid = task->tid};
 	struct cgroup *parent, *child;
 	bool made = true;
 	char name[32];
@@ -465,7 +536,7 @@ static int clone_into(const struct cgroup_task *task, struct cgroup_subsys *ss, 
 	}
 	if (err)
 		return err;
-	err = core_attach_task(child, task->tid, &root);
+	err = attach_patiently(child, task->tid);
 	if (err && made)
 		cgroup_rmdir(child);
 	return err;
@@ -483,13 +554,13 @@ int cgroup_clone_of(const struct cgroup_task *task, struct cgroup_subsys *ss, pi
 
 int cgroup_transfer_tasks(struct cgroup *to, struct cgroup *from)
 {
-	const struct core_cred root = {0};
+	struct core *core = from->h->core;
 	struct cgroup_iter it;
 	size_t n = 1;
 	int err = 0;
 
 	/* A task that forks may have left a child in FROM just before it was moved. */
-	while (!err && n) {
+	for (int i = 0; !err && n; i++) {
 		const struct cgroup_task *task;
 
 		err = cgroup_iter_start(from, &it);
@@ -497,9 +568,13 @@ int cgroup_transfer_tasks(struct cgroup *to, struct cgroup *from)
 			return err;
 		n = it.n;
 		while (!err && (task = cgroup_iter_next(&it))) {
-			err = core_attach_task(to, task->tid, &root);
-			if (err == -ESRCH)
-				err = 0;
+			err = attach_patiently(to, task->tid);
+			if (err != -ESRCH)
+				continue;
+			/* On its way out; or listed by the tid it had before an exec. */
+			err = i < TRIES_HALFWAY ? 0 : -ERESTART;
+			if (i)
+				wait_for_place(core, task->tgid, task->tgid, i);
 		}
 		cgroup_iter_end(&it);
 	}

@@ -55,9 +55,16 @@ struct core_thread {
 	struct core_place place;
 };
 
+/* A process by its number and by what makes it another one than whoever has that number later. */
+struct core_process {
+	pid_t tgid;
+	uint64_t key; /* 0: whoever has the number */
+};
+
 /* What a tracker knows of one live task. */
 struct core_task_info {
 	pid_t tgid;
+	uint64_t process_key; /* see struct core_process */
 	struct core_place place;
 	uid_t uid, suid;
 	bool fixed; /* a kernel thread that cannot be moved */
@@ -84,10 +91,17 @@ struct core_ops {
 	 */
 	int (*move)(void *arg, pid_t tid, struct core_place from, uint32_t to);
 	/*
-	 * All threads of TGID that are not exiting, being-born ones (place.cset CSET_NONE)
-	 * included; free() it. -ESRCH, -ENOMEM.
+	 * All threads of PROCESS that are not exiting, those without a place (CSET_NONE) included;
+	 * free() it. -ESRCH, -ENOMEM; -EAGAIN: look again.
 	 */
-	int (*threads)(void *arg, pid_t tgid, struct core_thread **threads, size_t *n);
+	int (*threads)(void *arg, struct core_process process, struct core_thread **threads,
+		       size_t *n);
+	/*
+	 * TID has no place: it is being born; or else it is in an exec that has changed its tid, and
+	 * that may take as long as a disk does. Then take its place along at once, and log RETID.
+	 * MAY BE NULL.
+	 */
+	void (*finish_exec)(void *arg, pid_t tid);
 	/* Every live task in the initial css_set: calls back for each. */
 	int (*each_initial)(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid),
 			    void *fn_arg);
@@ -283,7 +297,12 @@ void cgroup_set_notify_on_release(struct cgroup *cgrp, bool on);
 
 /* ---- moving ------------------------------------------------------------------------------- */
 
-/* Move one thread / every thread of its process into CGRP. SPEC 5; -ESRCH, -EACCES, -EINVAL, … */
+/*
+ * Move one thread / every thread of its process into CGRP. SPEC 5; -ESRCH, -EACCES, -EINVAL, …
+ *
+ * -ERESTART: one of them is still being born, by somebody who waits for a CPU. Nothing has changed:
+ * serve others and ask again in a few milliseconds.
+ */
 int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
 int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
 /* The cgroup of a live task in H. -ESRCH. */

@@ -29,6 +29,7 @@ struct client {
 	int events; /* what POLL waits for */
 	struct peer peer;
 	bool greeted, closing;
+	bool waiting; /* its next request cannot be answered yet, and is tried again */
 	struct wire_buf in;
 	struct wire_buf out;
 	size_t out_sent;
@@ -87,8 +88,8 @@ void client_flush(struct client *c);
 
 /* ---- handle.c, mounts.c, query.c: what the ops do ---------------------------------------------- */
 
-/* Answer REQ, now or later. */
-void handle_request(struct client *c, const struct wire_request *req);
+/* Answer REQ, now or later. False: it could not be done yet; have it handled again soon. */
+bool handle_request(struct client *c, const struct wire_request *req);
 void handle_mount(struct client *c, const struct wire_request *req);
 void handle_remount(struct client *c, const struct wire_request *req);
 void handle_shutdown(struct client *c, const struct wire_request *req);

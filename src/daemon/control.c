@@ -26,12 +26,13 @@
 #define KEEP_BUFFER 65536     /* a bigger buffer is given back when it is empty */
 #define ACCEPTS_A_TURN 16     /* then those who are connected have theirs */
 #define ACCEPT_PAUSE_MS 100   /* when there are no descriptors left */
+#define TRY_AGAIN_MS 5	      /* a request that could not be done yet */
 
 struct control {
 	struct daemon *d;
 	int fd;
 	uv_poll_t poll;
-	uv_timer_t pause;
+	uv_timer_t pause, try_again;
 	LIST_HEAD(, client) clients;
 	unsigned int n_clients;
 };
@@ -137,7 +138,7 @@ static void set_events(struct client *c)
 
 	if (client_backlog(c))
 		events |= UV_WRITABLE;
-	if (client_backlog(c) < MAX_UNREAD && c->out_fd < 0)
+	if (client_backlog(c) < MAX_UNREAD && c->out_fd < 0 && !c->waiting)
 		events |= UV_READABLE;
 	if (events == c->events)
 		return;
@@ -192,6 +193,14 @@ static void greet(struct client *c, const struct wire_request *req)
 	client_end(c, start);
 }
 
+static void on_try_again(uv_timer_t *timer);
+
+static void wait_a_little(struct client *c)
+{
+	c->waiting = true;
+	uv_timer_start(&c->d->control->try_again, on_try_again, TRY_AGAIN_MS, 0);
+}
+
 static void handle_frame(struct client *c, const void *frame, size_t len)
 {
 	struct wire_request req;
@@ -203,8 +212,8 @@ static void handle_frame(struct client *c, const void *frame, size_t len)
 		greet(c, &req);
 	else if (!c->greeted)
 		client_reply(c, req.op, req.seq, -EPROTO, "a connection starts with a hello");
-	else
-		handle_request(c, &req);
+	else if (!handle_request(c, &req))
+		wait_a_little(c);
 }
 
 /* Handle the whole frames among LEN bytes. How many bytes that took, or -errno. */
@@ -218,7 +227,10 @@ static ssize_t handle_frames(struct client *c, const unsigned char *data, size_t
 		rc = wire_peek(data + done, len - done, WIRE_MAX_REQUEST, &h);
 		if (rc <= 0)
 			break;
+		c->waiting = false;
 		handle_frame(c, data + done, h.len);
+		if (c->waiting)
+			return (ssize_t)done;
 		done += h.len;
 		rc = 0;
 	}
@@ -280,6 +292,16 @@ static void pump(struct client *c)
 	} while (!c->closing && !client_backlog(c) && c->in.len && c->in.len < before);
 }
 
+static void on_try_again(uv_timer_t *timer)
+{
+	struct control *ctl = timer->data;
+	struct client *c;
+
+	LIST_FOREACH(c, &ctl->clients, link)
+		if (c->waiting && !c->closing)
+			pump(c);
+}
+
 static void read_some(struct client *c)
 {
 	unsigned char data[READ_SIZE];
@@ -308,7 +330,7 @@ static void on_client(uv_poll_t *poll, int status, int events)
 		client_flush(c);
 	if (!c->closing && (events & UV_READABLE))
 		read_some(c);
-	if (!c->closing && c->in.len && !client_backlog(c))
+	if (!c->closing && !c->waiting && c->in.len && !client_backlog(c))
 		pump(c);
 }
 
@@ -422,8 +444,10 @@ int control_start(struct daemon *d)
 	LIST_INIT(&ctl->clients);
 	uv_poll_init(&d->loop, &ctl->poll, fd);
 	uv_timer_init(&d->loop, &ctl->pause);
+	uv_timer_init(&d->loop, &ctl->try_again);
 	ctl->poll.data = ctl;
 	ctl->pause.data = ctl;
+	ctl->try_again.data = ctl;
 	uv_poll_start(&ctl->poll, UV_READABLE, on_connection);
 	d->control = ctl;
 	return 0;
@@ -443,6 +467,7 @@ void control_stop(struct daemon *d)
 	LIST_FOREACH(c, &d->control->clients, link)
 		client_close(c);
 	uv_close((uv_handle_t *)&d->control->pause, NULL);
+	uv_close((uv_handle_t *)&d->control->try_again, NULL);
 	uv_close((uv_handle_t *)&d->control->poll, NULL);
 	close(d->control->fd);
 }

@@ -130,7 +130,8 @@ static int move_one(struct client *c, struct cgroup *cgrp, int32_t nr, bool thre
 	return thread ? core_attach_task(cgrp, tid, &cred) : core_attach_process(cgrp, tid, &cred);
 }
 
-static void move(struct client *c, const struct wire_request *req)
+/* False: not now; nothing was answered. Who has been moved is where he is to be when it is tried again. */
+static bool move(struct client *c, const struct wire_request *req)
 {
 	bool threads = req->flags & WIRE_THREADS;
 	struct cgroup *cgrp;
@@ -144,7 +145,7 @@ static void move(struct client *c, const struct wire_request *req)
 		rc = peer_may_file(&c->peer, cgrp, threads ? FILE_TASKS : FILE_PROCS, MAY_WRITE);
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
-		return;
+		return true;
 	}
 	serial = cgroup_serial(cgrp);
 	start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
@@ -153,9 +154,14 @@ static void move(struct client *c, const struct wire_request *req)
 		/* A subsystem's callback may do anything, also to the cgroup. */
 		cgrp = core_cgroup_by_serial(c->d->core, serial);
 		rc = cgrp ? move_one(c, cgrp, wire_list_number(&req->pids, i), threads) : -ENODEV;
+		if (rc == -ERESTART) {
+			c->out.len = start;
+			return false;
+		}
 		wire_put_i32(&c->out, rc);
 	}
 	client_end(c, start);
+	return true;
 }
 
 static int enter(struct client *c, const struct wire_request *req)
@@ -379,8 +385,10 @@ static void wait_or_watch(struct client *c, const struct wire_request *req)
 		client_reply(c, req->op, req->seq, rc, NULL);
 }
 
-void handle_request(struct client *c, const struct wire_request *req)
+bool handle_request(struct client *c, const struct wire_request *req)
 {
+	int rc;
+
 	/* What was unmounted before the request was sent is gone in what it sees. */
 	fs_reap(c->d->fs);
 	core_reap_hierarchies(c->d->core);
@@ -390,10 +398,12 @@ void handle_request(struct client *c, const struct wire_request *req)
 		make_or_remove(c, req);
 		break;
 	case WIRE_MOVE:
-		move(c, req);
-		break;
+		return move(c, req);
 	case WIRE_ENTER:
-		client_reply(c, req->op, req->seq, enter(c, req), NULL);
+		rc = enter(c, req);
+		if (rc == -ERESTART)
+			return false;
+		client_reply(c, req->op, req->seq, rc, NULL);
 		break;
 	case WIRE_LIST:
 		list(c, req);
@@ -424,4 +434,5 @@ void handle_request(struct client *c, const struct wire_request *req)
 	default:
 		client_reply(c, req->op, req->seq, -EOPNOTSUPP, NULL);
 	}
+	return true;
 }

@@ -38,11 +38,20 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	return d->tracker_ops->move(d->tracker, tid, from, to);
 }
 
-static int op_threads(void *arg, pid_t tgid, struct core_thread **threads, size_t *n)
+static int op_threads(void *arg, struct core_process process, struct core_thread **threads,
+		      size_t *n)
 {
 	struct daemon *d = arg;
 
-	return d->tracker_ops->threads(d->tracker, tgid, threads, n);
+	return d->tracker_ops->threads(d->tracker, process, threads, n);
+}
+
+static void op_finish_exec(void *arg, pid_t tid)
+{
+	struct daemon *d = arg;
+
+	if (d->tracker_ops->finish_exec)
+		d->tracker_ops->finish_exec(d->tracker, tid);
 }
 
 static int op_each_initial(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid), void *fn_arg)
@@ -227,6 +236,7 @@ const struct core_ops daemon_core_ops = {
 	.task_info = op_task_info,
 	.move = op_move,
 	.threads = op_threads,
+	.finish_exec = op_finish_exec,
 	.each_initial = op_each_initial,
 	.pid_ns = op_pid_ns,
 	.to_ns = op_to_ns,

@@ -71,6 +71,8 @@ struct fs {
 	struct fs_config config;
 	TAILQ_HEAD(, fs_mount) mounts;
 	struct fuse_buf request;
+	TAILQ_HEAD(, late_write) late_writes; /* that wait, oldest first */
+	uv_timer_t *try_again;
 	char *out; /* answers are built here */
 	size_t out_size;
 	struct change change;
@@ -157,6 +159,10 @@ void notify_attr(struct fs_mount *m, const struct node *n);
 void grave_add(struct fs_mount *m, struct cgroup *cgrp);
 void grave_forget(struct fs_mount *m, fuse_ino_t ino);
 void graves_free(struct fs_mount *m);
+
+/* file.c */
+/* The mount ends: so do the writes to it that wait. */
+void late_writes_end(struct fs_mount *m);
 
 /* dir.c, listing.c, file.c, attr.c, xattr.c: fuse_lowlevel_ops */
 void dir_init(struct fuse_lowlevel_ops *ops);

@@ -81,6 +81,7 @@ static void mount_end(struct fs_mount *m)
 	struct handle *hdl;
 
 	TAILQ_REMOVE(&m->fs->mounts, m, link);
+	late_writes_end(m);
 	while ((hdl = LIST_FIRST(&m->handles)))
 		handle_free(hdl);
 	graves_free(m);
@@ -313,6 +314,15 @@ struct fs *fs_new(const struct fs_config *config)
 		return NULL;
 	fs->config = *config;
 	TAILQ_INIT(&fs->mounts);
+	TAILQ_INIT(&fs->late_writes);
+	/* The loop outlives us, and closes it. */
+	fs->try_again = malloc(sizeof(*fs->try_again));
+	if (!fs->try_again || uv_timer_init(config->loop, fs->try_again)) {
+		free(fs->try_again);
+		free(fs);
+		return NULL;
+	}
+	fs->try_again->data = fs;
 	return fs;
 }
 
@@ -353,6 +363,11 @@ static void detach_all(const dev_t *devs, size_t n)
 	} while (d.n_done);
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
 void fs_stop(struct fs *fs)
 {
 	struct fs_mount *m;
@@ -367,6 +382,8 @@ void fs_stop(struct fs *fs)
 			devs[i++] = m->dev;
 		mount_end(m);
 	}
+	uv_timer_stop(fs->try_again);
+	uv_close((uv_handle_t *)fs->try_again, on_timer_closed);
 	if (devs && n)
 		detach_all(devs, n);
 	free(devs);

@@ -59,12 +59,18 @@ struct info_args {
 	__s32 err;
 	__u64 place;
 	__u32 tgid, uid, suid, fixed;
+	__u64 process_key;
 };
 
 struct threads_args {
 	__u32 tgid;
 	__s32 err;
+	__u64 process_key; /* 0: whoever has the number */
 	__u32 n, unused;
+};
+
+struct exec_args {
+	__u32 tgid, unused;
 };
 
 /* In the log too, for the dying that had to be let go there: told from an event by its size. */

@@ -26,7 +26,9 @@
  * first takes the place from OLD, and by taking it alone may pass it on (hand_over()):
  *  - the exec hook, which is told OLD;
  *  - the fork hook of a new task that was given OLD;
- *  - the exit hook of the thread itself, when the exec fails this late: it searches.
+ *  - the exit hook of the thread itself, when the exec fails this late: it searches;
+ *  - the daemon, which wants to move the thread now and not when a disk has answered: it searches,
+ *    and takes only what lies at a tid that no thread of the process bears.
  * A thread that dies without a place takes the mark off the tid it dies with, before it searches,
  * so that a place that comes too late is not put down for whoever gets that tid next.
  */
@@ -84,6 +86,7 @@ struct task_struct {
 	unsigned int flags;
 	int exit_state;
 	unsigned int no_cgroup_migration : 1;
+	struct task_struct *group_leader;
 	const struct cred *real_cred;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
@@ -108,6 +111,8 @@ extern struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;
 extern void bpf_task_release(struct task_struct *p) __ksym;
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
 
 /* ---- state ------------------------------------------------------------------------------------ */
 
@@ -172,6 +177,7 @@ struct {
 
 const volatile __u64 wake_bytes; /* of unread log, at which the daemon is woken */
 const volatile __u32 fail_every; /* every so many entries one is lost on purpose; 0: none */
+const volatile bool may_pin;	 /* the kernel has bpf_preempt_disable() */
 
 __u32 adopted;	    /* every live task has a place, or is about to get it */
 __u32 max_tid;	    /* the highest seen */
@@ -265,42 +271,65 @@ static __always_inline bool count_down(__u32 cset)
 	return count && __sync_fetch_and_add(count, -1) == 1;
 }
 
+/* Whoever has taken a place puts it down at once: an exec hook may be waiting for that. */
+static __always_inline void pin(void)
+{
+	if (may_pin)
+		bpf_preempt_disable();
+}
+
+static __always_inline void unpin(void)
+{
+	if (may_pin)
+		bpf_preempt_enable();
+}
+
 /*
- * The place marked with TGID is taken from OLD, and put down at TO, where the thread that leads
- * TGID by now has none. If it has died meanwhile, it died as OLD. False: there is no such place.
+ * PLACE, marked with TGID, is taken from OLD, if it is still there, and put down at TO, where the
+ * thread that leads TGID by now had nothing but SEEN. If it has died meanwhile, it died as OLD.
  *
  * The slot is reserved before the place is taken: whatever the next owner of OLD logs comes later.
  */
+static __always_inline bool take_along(__u32 old, __u64 *from, __u64 place, __u64 *to, __u64 seen)
+{
+	__u32 cset = PLACE_ID(place), tgid = PLACE_TGID(place);
+	struct event *e = NULL;
+	bool lives, last;
+
+	if (cset > PLACE_INITIAL)
+		e = log_reserve();
+	pin();
+	if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) != place) {
+		unpin();
+		if (e)
+			bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	lives = PLACE_ID(seen) == PLACE_NONE && PLACE_TGID(seen) == tgid &&
+		__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) == seen;
+	unpin();
+	if (cset == PLACE_INITIAL)
+		return true;
+	last = !lives && count_down(cset);
+	if (!e)
+		log_lost();
+	else if (lives)
+		log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
+	else
+		log_submit(e, EVENT_DIED, old, 0, cset, 0, last || want_exit);
+	return true;
+}
+
+/* The place marked with TGID goes from OLD to TO. False: there is no such place. */
 static __always_inline bool hand_over(__u32 old, __u64 *from, __u32 tgid, __u64 *to)
 {
 	for (int i = 0; i < 64; i++) {
 		__u64 seen = *(volatile __u64 *)to, place = *(volatile __u64 *)from;
-		__u32 cset = PLACE_ID(place);
-		struct event *e = NULL;
-		bool lives, last;
 
-		if (cset == PLACE_NONE || PLACE_TGID(place) != tgid)
+		if (PLACE_ID(place) == PLACE_NONE || PLACE_TGID(place) != tgid)
 			return false;
-		if (cset > PLACE_INITIAL)
-			e = log_reserve();
-		if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) != place) {
-			if (e)
-				bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
-			continue;
-		}
-		lives = PLACE_ID(seen) == PLACE_NONE && PLACE_TGID(seen) == tgid &&
-			__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) ==
-				seen;
-		if (cset == PLACE_INITIAL)
+		if (take_along(old, from, place, to, seen))
 			return true;
-		last = !lives && count_down(cset);
-		if (!e)
-			log_lost();
-		else if (lives)
-			log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
-		else
-			log_submit(e, EVENT_DIED, old, 0, cset, 0, last || want_exit);
-		return true;
 	}
 	return false;
 }
@@ -574,6 +603,7 @@ int ucg_info(struct info_args *args)
 		return 0;
 	if (!(task->flags & PF_EXITING)) {
 		args->tgid = (__u32)task->tgid;
+		args->process_key = BPF_CORE_READ(task, group_leader, start_boottime);
 		if (PLACE_TGID(args->place) != args->tgid)
 			args->place = PLACE_NONE; /* of the task that had the tid before */
 		args->uid = BPF_CORE_READ(task, real_cred, uid.val);
@@ -583,6 +613,45 @@ int ucg_info(struct info_args *args)
 		args->err = 0;
 	}
 	bpf_task_release(task);
+	return 0;
+}
+
+static long exec_step(__u32 i, struct search *search)
+{
+	__u32 tid = i + 1, tgid = search->tgid;
+	__u64 *from = place_of(tid), *to = place_of(tgid), place, seen;
+	struct task_struct *task;
+	bool borne;
+
+	if (!from || !to)
+		return 1;
+	seen = *(volatile __u64 *)to;
+	place = *(volatile __u64 *)from;
+	if (tid == tgid || PLACE_ID(place) == PLACE_NONE || PLACE_TGID(place) != tgid)
+		return 0;
+	task = bpf_task_from_pid((int)tid);
+	borne = task && (__u32)task->tgid == tgid;
+	if (task)
+		bpf_task_release(task);
+	if (borne)
+		return 0;
+	take_along(tid, from, place, to, seen);
+	return 1;
+}
+
+/*
+ * The place of a thread that is in the middle of an exec is taken along to its new tid, TGID. A place
+ * marked so at a tid that is not of the process any more has been left there by it: the place was
+ * read before the tid was looked up, and is only taken if it has not changed since.
+ */
+SEC("syscall")
+int ucg_finish_exec(struct exec_args *args)
+{
+	struct search search = {.tgid = args->tgid};
+	__u64 *to = place_of(args->tgid);
+
+	if (to && PLACE_ID(*(volatile __u64 *)to) == PLACE_NONE)
+		bpf_loop(max_tid, exec_step, &search, 0);
 	return 0;
 }
 
@@ -695,6 +764,13 @@ int ucg_walk_threads(struct threads_args *args)
 	args->err = -ESRCH;
 	if (!task)
 		return 0;
+	/* An exec takes along when the process began. */
+	if ((__u32)task->tgid != args->tgid ||
+	    (args->process_key &&
+	     BPF_CORE_READ(task, group_leader, start_boottime) != args->process_key)) {
+		bpf_task_release(task);
+		return 0;
+	}
 	bpf_rcu_read_lock();
 	signal = BPF_CORE_READ(task, signal);
 	walk.head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);

@@ -45,7 +45,7 @@ struct tracker {
 	struct thread_entry *threads;
 	uint32_t max_csets;
 	struct cputime_entry *cputimes;
-	int move_fd, info_fd, threads_fd, cputimes_fd, reap_fd;
+	int move_fd, info_fd, threads_fd, exec_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
 	struct watch *watch; /* NULL until somebody wants to know */
 	struct numbers *numbers;
@@ -293,6 +293,7 @@ static int bpf_task_info(struct tracker *t, pid_t tid, struct core_task_info *in
 		return args.err;
 	*info = (struct core_task_info){
 		.tgid = (pid_t)args.tgid,
+		.process_key = args.process_key,
 		.place = to_core_place(args.place),
 		.uid = args.uid,
 		.suid = args.suid,
@@ -314,9 +315,10 @@ static int bpf_move(struct tracker *t, pid_t tid, struct core_place from, uint32
 	return err ? err : args.err;
 }
 
-static int bpf_threads(struct tracker *t, pid_t tgid, struct core_thread **threads, size_t *n)
+static int bpf_threads(struct tracker *t, struct core_process process, struct core_thread **threads,
+		       size_t *n)
 {
-	struct threads_args args = {.tgid = (uint32_t)tgid};
+	struct threads_args args = {.tgid = (uint32_t)process.tgid, .process_key = process.key};
 	struct core_thread *v;
 	int err = run(t->threads_fd, &args, sizeof(args));
 
@@ -332,6 +334,13 @@ static int bpf_threads(struct tracker *t, pid_t tgid, struct core_thread **threa
 	*threads = v;
 	*n = args.n;
 	return 0;
+}
+
+static void bpf_finish_exec(struct tracker *t, pid_t tid)
+{
+	struct exec_args args = {.tgid = (uint32_t)tid};
+
+	run(t->exec_fd, &args, sizeof(args));
 }
 
 static void bpf_want_events(struct tracker *t, bool fork, bool exit)
@@ -507,6 +516,15 @@ static int bpf_probe(char **why)
 	return 0;
 }
 
+static bool kernel_has_func(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
 /* The sizes are the map's own; the programs are checked against them when loaded. */
 static int configure(struct tracker *t, const struct tracker_opts *opts)
 {
@@ -520,6 +538,7 @@ static int configure(struct tracker *t, const struct tracker_opts *opts)
 	t->log.size = ring;
 	t->skel->rodata->wake_bytes = ring / 4;
 	t->skel->rodata->fail_every = opts->fail_every;
+	t->skel->rodata->may_pin = kernel_has_func("bpf_preempt_disable");
 	bpf_program__set_autoattach(t->skel->progs.ucg_walk_tasks, false);
 	if (bpf_map__set_max_entries(t->skel->maps.ucg_log, ring))
 		return -EINVAL;
@@ -649,6 +668,7 @@ static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char
 	t->move_fd = bpf_program__fd(t->skel->progs.ucg_move);
 	t->info_fd = bpf_program__fd(t->skel->progs.ucg_info);
 	t->threads_fd = bpf_program__fd(t->skel->progs.ucg_walk_threads);
+	t->exec_fd = bpf_program__fd(t->skel->progs.ucg_finish_exec);
 	t->cputimes_fd = bpf_program__fd(t->skel->progs.ucg_read_cputimes);
 	t->reap_fd = bpf_program__fd(t->skel->progs.ucg_reap);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -695,6 +715,7 @@ const struct tracker_ops bpf_tracker = {
 	.task_info = bpf_task_info,
 	.move = bpf_move,
 	.threads = bpf_threads,
+	.finish_exec = bpf_finish_exec,
 	.each_initial = bpf_each_initial,
 	.want_events = bpf_want_events,
 	.cputimes = bpf_cputimes,

@@ -3,7 +3,8 @@
  * tracker.h - what learns of fork, exec and exit from the kernel, and moves tasks between css_sets.
  *
  * A tracker is the truth of membership: struct core_ops' replay, cset_count, task_info, move,
- * threads, each_initial and want_events are answered by one. All of it runs on the daemon's loop.
+ * threads, finish_exec, each_initial and want_events are answered by one. All of it runs on the
+ * daemon's loop.
  */
 #ifndef UCGROUP_TRACKER_H
 #define UCGROUP_TRACKER_H
@@ -51,7 +52,9 @@ struct tracker_ops {
 	uint64_t (*cset_count)(struct tracker *t, uint32_t cset);
 	int (*task_info)(struct tracker *t, pid_t tid, struct core_task_info *info);
 	int (*move)(struct tracker *t, pid_t tid, struct core_place from, uint32_t to);
-	int (*threads)(struct tracker *t, pid_t tgid, struct core_thread **threads, size_t *n);
+	int (*threads)(struct tracker *t, struct core_process process, struct core_thread **threads,
+		       size_t *n);
+	void (*finish_exec)(struct tracker *t, pid_t tid); /* MAY BE NULL */
 	int (*each_initial)(struct tracker *t, void (*fn)(void *arg, pid_t tid, pid_t tgid),
 			    void *arg);
 	void (*want_events)(struct tracker *t, bool fork, bool exit);

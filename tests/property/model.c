@@ -128,6 +128,7 @@ void m_look(struct model *m, bool wide)
 		if (!g->notify || g->owed)
 			continue;
 		g->owed = true;
+		g->passed = false;
 		add_span(m, g, wide);
 	}
 }
@@ -137,6 +138,8 @@ void m_settled(struct model *m, bool lost)
 	for (int i = M_HIERARCHIES; i < M_GROUPS; i++) {
 		struct m_group *g = &m->groups[i];
 
+		/* Idle for a moment that nobody saw, and busy now: the core may know of nothing. */
+		g->passed |= g->used && g->owed && !m_is_idle(m, i);
 		for (int s = 0; s < g->n_spans; s++) {
 			if (lost && g->spans[s].hi >= m->epoch_start) {
 				if (g->spans[s].lo > m->epoch_start)

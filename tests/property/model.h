@@ -50,7 +50,7 @@ struct m_group {
 	bool occupied; /* has held a task or child that no release has accounted for */
 	bool idle;     /* as of the last look */
 	bool owed;     /* a release is due, unless it is busy again at delivery */
-	bool passed;   /* it was busy in this round of deliveries: it may have been passed over */
+	bool passed;   /* it was busy when somebody looked: it may have been passed over */
 	struct m_span spans[M_SPANS];
 	int n_spans;
 	int refs[M_SUBSYS];

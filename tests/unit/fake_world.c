@@ -90,6 +90,8 @@ static void rebuild(struct fake_world *fw)
 	for (tid = 1; tid < fw->tid_end; tid++) {
 		struct fw_task *t = &fw->tasks[tid];
 
+		if (t->state == FW_EXECING && t->counted > CSET_INITIAL)
+			core_rebuild_task(fw->core, t->old_tid, t->tgid, t->counted);
 		if (t->state != FW_ALIVE || t->place.cset <= CSET_INITIAL)
 			continue;
 		core_rebuild_task(fw->core, tid, t->tgid, t->place.cset);
@@ -133,6 +135,7 @@ static int op_task_info(void *arg, pid_t tid, struct core_task_info *info)
 		return -ESRCH;
 	*info = (struct core_task_info){
 		.tgid = t->tgid,
+		.process_key = fw->process_key[t->tgid],
 		.place = t->place,
 		.uid = t->uid,
 		.suid = t->suid,
@@ -170,7 +173,7 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	if (t->state == FW_FREE || t->state == FW_DYING)
 		return -ESRCH;
 	CHECK(!t->kthread, "a move of the kernel thread %d", tid);
-	if (t->state == FW_UNBORN || t->place.cset != from.cset || t->place.gen != from.gen)
+	if (t->state != FW_ALIVE || t->place.cset != from.cset || t->place.gen != from.gen)
 		return -EAGAIN;
 	fw->n_moves++;
 	count_add(fw, to, 1);
@@ -186,18 +189,22 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	return 0;
 }
 
-static int op_threads(void *arg, pid_t tgid, struct core_thread **threads, size_t *n)
+static int op_threads(void *arg, struct core_process process, struct core_thread **threads,
+		      size_t *n)
 {
 	struct fake_world *fw = arg;
-	pid_t tid;
+	pid_t tgid = process.tgid, tid;
 
+	if (tgid <= 0 || tgid >= fw->tid_end ||
+	    (process.key && process.key != fw->process_key[tgid]))
+		return -ESRCH;
 	*threads = calloc(fw->tid_end, sizeof(**threads));
 	CHECK(*threads, "out of memory");
 	*n = 0;
 	for (tid = 1; tid < fw->tid_end; tid++) {
 		struct fw_task *t = &fw->tasks[tid];
 
-		if (t->tgid == tgid && (t->state == FW_ALIVE || t->state == FW_UNBORN))
+		if (t->tgid == tgid && t->state != FW_FREE && t->state != FW_DYING)
 			(*threads)[(*n)++] = (struct core_thread){.tid = tid, .place = t->place};
 	}
 	if (fw->on_threads)
@@ -207,6 +214,15 @@ static int op_threads(void *arg, pid_t tgid, struct core_thread **threads, size_
 	free(*threads);
 	*threads = NULL;
 	return -ESRCH;
+}
+
+static void op_finish_exec(void *arg, pid_t tid)
+{
+	struct fake_world *fw = arg;
+
+	fw->n_finish_exec++;
+	if (fw->tasks[tid].state == FW_EXECING)
+		fw_exec_end(fw, tid);
 }
 
 static int op_each_initial(void *arg, void (*fn)(void *fn_arg, pid_t tid, pid_t tgid), void *fn_arg)
@@ -302,6 +318,7 @@ struct fake_world *fw_alloc(uint32_t max_csets)
 		.task_info = op_task_info,
 		.move = op_move,
 		.threads = op_threads,
+		.finish_exec = op_finish_exec,
 		.each_initial = op_each_initial,
 		.pause = op_pause,
 		.now = op_now,
@@ -339,6 +356,12 @@ void fw_free(struct fake_world *fw)
 
 /* ---- what tasks do ---- */
 
+static void begin_process(struct fake_world *fw, pid_t tid, pid_t tgid)
+{
+	if (tid == tgid)
+		fw->process_key[tgid] = ++fw->n_processes;
+}
+
 void fw_spawn(struct fake_world *fw, pid_t tid, pid_t tgid)
 {
 	struct fw_task *t = fw_task(fw, tid);
@@ -346,6 +369,7 @@ void fw_spawn(struct fake_world *fw, pid_t tid, pid_t tgid)
 	CHECK(t->state == FW_FREE, "tid %d is taken", tid);
 	t->state = FW_ALIVE;
 	t->tgid = tgid;
+	begin_process(fw, tid, tgid);
 	t->uid = t->suid = 0;
 	t->kthread = false;
 	set_place(t, CSET_INITIAL);
@@ -359,6 +383,7 @@ void fw_fork_begin(struct fake_world *fw, pid_t parent, pid_t child, pid_t tgid)
 	CHECK(c->state == FW_FREE, "tid %d is taken", child);
 	c->state = FW_UNBORN;
 	c->tgid = tgid ? tgid : child;
+	begin_process(fw, child, c->tgid);
 	c->uid = p->uid;
 	c->suid = p->suid;
 	c->kthread = false;
@@ -425,6 +450,16 @@ void fw_exit(struct fake_world *fw, pid_t tid)
 
 void fw_exec(struct fake_world *fw, pid_t tid)
 {
+	pid_t tgid = fw_task(fw, tid)->tgid;
+
+	fw_exec_begin(fw, tid);
+	if (tid != tgid)
+		fw_exec_end(fw, tgid);
+}
+
+/* In between the thread goes by its leader's tid, and its place lies at the old one. */
+void fw_exec_begin(struct fake_world *fw, pid_t tid)
+{
 	struct fw_task *t = fw_task(fw, tid), *leader;
 	pid_t tgid = t->tgid, other;
 
@@ -445,19 +480,30 @@ void fw_exec(struct fake_world *fw, pid_t tid)
 		return;
 	leader = fw_task(fw, tgid);
 	CHECK(leader->state == FW_FREE, "the leader %d lives on", tgid);
-	leader->state = FW_ALIVE;
+	leader->state = FW_EXECING;
 	leader->tgid = tgid;
 	leader->uid = t->uid;
 	leader->suid = t->suid;
 	leader->kthread = t->kthread;
-	set_place(leader, t->place.cset);
+	leader->place.cset = CSET_NONE;
+	leader->counted = t->place.cset;
+	leader->old_tid = tid;
 	t->state = FW_FREE;
 	t->place.cset = CSET_NONE;
-	if (leader->place.cset != CSET_INITIAL)
+}
+
+void fw_exec_end(struct fake_world *fw, pid_t tgid)
+{
+	struct fw_task *leader = fw_task(fw, tgid);
+
+	CHECK(leader->state == FW_EXECING, "%d is in no exec", tgid);
+	leader->state = FW_ALIVE;
+	set_place(leader, leader->counted);
+	if (leader->counted != CSET_INITIAL)
 		log_event(fw, (struct fw_event){.type = FW_RETID,
-						.tid = tid,
+						.tid = leader->old_tid,
 						.new_tid = tgid,
-						.from = leader->place.cset});
+						.from = leader->counted});
 }
 
 void fw_finish_all(struct fake_world *fw)
@@ -469,5 +515,7 @@ void fw_finish_all(struct fake_world *fw)
 			fw_fork_end(fw, tid);
 		else if (fw->tasks[tid].state == FW_DYING)
 			fw_exit_end(fw, tid);
+		else if (fw->tasks[tid].state == FW_EXECING)
+			fw_exec_end(fw, tid);
 	}
 }

@@ -23,14 +23,16 @@ enum fw_state {
 	FW_FREE,
 	FW_UNBORN, /* counted in its maker's css_set, not placed yet */
 	FW_ALIVE,
-	FW_DYING, /* no id any more, still counted and not logged yet */
+	FW_DYING,   /* no id any more, still counted and not logged yet */
+	FW_EXECING, /* has changed its tid, and left its place at the old one */
 };
 
 struct fw_task {
 	enum fw_state state;
 	pid_t tgid;
 	struct core_place place;
-	uint32_t counted; /* the css_set an unborn or dying one is counted in */
+	uint32_t counted; /* the css_set one without a place is counted in */
+	pid_t old_tid;	  /* in an exec */
 	uid_t uid, suid;
 	bool kthread; /* cannot be moved */
 };
@@ -50,6 +52,7 @@ struct fake_world {
 	struct fw_task tasks[FW_MAX_TID];
 	pid_t tid_end;	 /* tids in use are below this; FW_MAX_TID unless made smaller */
 	uint64_t *count; /* by css_set id */
+	uint64_t process_key[FW_MAX_TID], n_processes;
 	uint32_t max_csets;
 
 	struct fw_event *log;
@@ -69,6 +72,7 @@ struct fake_world {
 
 	uint64_t clock;
 	unsigned int n_replays, n_moves, n_pauses, n_rebuilds, n_release_ready, n_tree_changed;
+	unsigned int n_finish_exec;
 	atomic_uint n_kicks; /* the one op other threads call */
 	struct hierarchy *last_ready;
 	bool want_fork, want_exit;
@@ -99,6 +103,9 @@ void fw_exit_begin(struct fake_world *fw, pid_t tid);
 void fw_exit_end(struct fake_world *fw, pid_t tid);
 /* exec by the thread TID: every other thread of the process dies, TID goes on as its leader. */
 void fw_exec(struct fake_world *fw, pid_t tid);
+/* The two halves of it, by a thread that does not lead its process TGID. */
+void fw_exec_begin(struct fake_world *fw, pid_t tid);
+void fw_exec_end(struct fake_world *fw, pid_t tgid);
 /* Births and deaths under way come to their end. */
 void fw_finish_all(struct fake_world *fw);
 struct fw_task *fw_task(struct fake_world *fw, pid_t tid);

@@ -345,6 +345,109 @@ static void test_never_born(void **state)
 	fw_free(fw);
 }
 
+static void wait_in_vain(struct fake_world *fw)
+{
+	(void)fw;
+}
+
+/* The maker waits for a CPU: whoever asks is to come back, soon, and nothing has changed. */
+static void test_birth_takes_long(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *found;
+
+	(void)state;
+	trace_clear(&trace);
+	fw->on_pause = wait_in_vain;
+	fw_fork_begin(fw, 20, 21, 0);
+	fw_fork_begin(fw, 10, 30, 10);
+	assert_int_equal(core_attach_task(g, 21, &root_cred), -ERESTART);
+	assert_int_equal(core_attach_process(g, 21, &root_cred), -ERESTART);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ERESTART);
+	assert_int_equal(core_attach_process(g, 30, &root_cred), -ERESTART);
+	assert_int_equal(write_text(g, "cgroup.procs", "10"), -ERESTART);
+	assert_true(fw->n_pauses < 200);
+	assert_int_equal(fw->n_moves, 0);
+	assert_trace(&trace, ""); /* no subsystem was asked */
+	assert_no_tasks(g);
+	/* a view does not wait: nobody has been told of it yet */
+	assert_int_equal(core_task_cgroup(fw->core, 21, h, &found), -ESRCH);
+	/* the threads that are there can be moved one by one */
+	attach_ok(g, 11);
+	attach_ok(root, 11);
+	fw_finish_all(fw);
+	attach_ok(g, 21);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_tasks(g, 10, 11, 12, 13, 21, 30);
+	fw_free(fw);
+}
+
+static void bump_on_each_move(struct fake_world *fw, pid_t tid)
+{
+	fw_task(fw, tid)->place.gen++;
+}
+
+/* One that has another place each time: not for ever either. */
+static void test_never_still(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	trace_clear(&trace);
+	fw->on_move = bump_on_each_move;
+	assert_int_equal(core_attach_task(g, 20, &root_cred), -ERESTART);
+	assert_trace(&trace, "a.can_attach /g 20; a.cancel_attach /g 20; ");
+	assert_int_equal(n_csets(fw), 1);
+	fw_free(fw);
+}
+
+/* An exec has changed the tid and takes its time: it is not waited for. */
+static void test_exec_takes_long(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *k = mkdir_ok(root, "k");
+	struct cgroup *found;
+
+	(void)state;
+	fw->on_pause = wait_in_vain;
+	attach_ok(g, 12);
+	trace_clear(&trace);
+	fw_exec_begin(fw, 12);
+	attach_ok(k, 10);
+	assert_trace(&trace, "a.can_attach /k 10; a.attach /k 10 from /g; ");
+	assert_tasks(k, 10);
+	assert_no_tasks(g);
+	assert_int_equal(fw->n_finish_exec, 1);
+	/* as a process; and out of no group at all */
+	fw_fork(fw, 10, 30, 10);
+	fw_exec_begin(fw, 30);
+	assert_int_equal(core_attach_process(root, 10, &root_cred), 0);
+	assert_tasks(root, 10, 20);
+	fw_fork(fw, 10, 31, 10);
+	fw_exec_begin(fw, 31);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_tasks(g, 10);
+	fw_fork(fw, 10, 32, 10);
+	fw_exec_begin(fw, 32);
+	assert_int_equal(core_task_cgroup(fw->core, 10, h, &found), 0);
+	assert_ptr_equal(found, g);
+	/* a subsystem that empties a group finds it by the tid it is listed with */
+	fw_fork(fw, 10, 33, 10);
+	fw_exec_begin(fw, 33);
+	assert_int_equal(cgroup_transfer_tasks(k, g), 0);
+	assert_tasks(k, 10);
+	assert_no_tasks(g);
+	/* once the exec is over nothing is left of it */
+	fw_exit(fw, 10);
+	assert_no_tasks(k);
+	assert_int_equal(n_csets(fw), 1);
+	fw_free(fw);
+}
+
 /* ---- whole processes ---- */
 
 static void test_process(void **state)
@@ -455,17 +558,19 @@ static void test_process_with_births(void **state)
 
 /* ---- births that the log has told of and nobody has read yet ---- */
 
-static int (*real_threads)(void *arg, pid_t tgid, struct core_thread **threads, size_t *n);
+static int (*real_threads)(void *arg, struct core_process process, struct core_thread **threads,
+			   size_t *n);
 static int (*real_task_info)(void *arg, pid_t tid, struct core_task_info *info);
 static struct cgroup *left_by_112;
 
-static int born_before_threads(void *arg, pid_t tgid, struct core_thread **threads, size_t *n)
+static int born_before_threads(void *arg, struct core_process process, struct core_thread **threads,
+			       size_t *n)
 {
 	struct fake_world *fw = arg;
 
 	if (fw_task(fw, 112)->state == FW_FREE)
 		fw_fork(fw, 10, 112, 10);
-	return real_threads(arg, tgid, threads, n);
+	return real_threads(arg, process, threads, n);
 }
 
 static int born_before_task_info(void *arg, pid_t tid, struct core_task_info *info)
@@ -592,6 +697,87 @@ static void test_process_with_deaths(void **state)
 	fw_free(fw);
 }
 
+static void unborn_on_moved(struct fake_world *fw, pid_t tid)
+{
+	if (tid == 11 && hook_budget-- > 0)
+		fw_fork_begin(fw, 11, 110, 10);
+}
+
+static bool unborn_was_asked_for;
+
+static void born_after_a_while(struct fake_world *fw)
+{
+	unborn_was_asked_for = true;
+	if (fw->n_pauses > 1000)
+		fw_finish_all(fw);
+}
+
+/*
+ * One is being born when others have been moved already: nobody is to see half a process, so that is
+ * waited for; and if it is in vain, all go back.
+ */
+static void test_process_halfway(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	fw->tid_end = 200;
+	fw->on_moved = unborn_on_moved;
+	fw->on_pause = born_after_a_while;
+	hook_budget = 1;
+	unborn_was_asked_for = false;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_true(unborn_was_asked_for);
+	assert_tasks(g, 10, 11, 12, 13, 110);
+	fw_exit(fw, 110);
+	assert_int_equal(core_attach_process(root, 10, &root_cred), 0);
+	trace_clear(&trace);
+	fw->on_pause = wait_in_vain;
+	hook_budget = 1;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ERESTART);
+	assert_trace(&trace, "a.can_attach /g 10; a.can_attach /g 11; a.can_attach /g 12; "
+			     "a.can_attach /g 13; a.cancel_attach /g 10; a.cancel_attach /g 11; "
+			     "a.cancel_attach /g 12; a.cancel_attach /g 13; ");
+	assert_no_tasks(g);
+	assert_tasks(root, 10, 11, 12, 13, 20);
+	fw_finish_all(fw);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_tasks(g, 10, 11, 12, 13, 110);
+	fw_free(fw);
+}
+
+static void reuse_on_moved(struct fake_world *fw, pid_t tid)
+{
+	if (hook_budget-- <= 0)
+		return;
+	fw_exit(fw, tid);
+	if (hook_budget)
+		fw_spawn(fw, tid, tid);
+	else
+		fw_fork(fw, 10, tid, 10); /* as a thread of somebody else */
+}
+
+/* It dies, and its number is given to others: they are not the ones who were asked for. */
+static void test_process_number_reused(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	for (int budget = 2; budget > 0; budget--) {
+		fw->on_moved = reuse_on_moved;
+		hook_budget = budget;
+		assert_int_equal(core_attach_process(g, 20, &root_cred), 0);
+		fw->on_moved = NULL;
+		assert_no_tasks(g);
+		assert_tasks(root, 10, 11, 12, 13, 20);
+	}
+	fw_free(fw);
+}
+
 static void all_die_on_move(struct fake_world *fw, pid_t tid)
 {
 	(void)tid;
@@ -632,6 +818,9 @@ int main(void)
 		cmocka_unit_test(test_generation_changes),
 		cmocka_unit_test(test_unborn),
 		cmocka_unit_test(test_never_born),
+		cmocka_unit_test(test_birth_takes_long),
+		cmocka_unit_test(test_never_still),
+		cmocka_unit_test(test_exec_takes_long),
 		cmocka_unit_test(test_process),
 		cmocka_unit_test(test_process_from_many),
 		cmocka_unit_test(test_process_refused),
@@ -640,6 +829,8 @@ int main(void)
 		cmocka_unit_test(test_process_refused_late),
 		cmocka_unit_test(test_process_with_deaths),
 		cmocka_unit_test(test_process_dies),
+		cmocka_unit_test(test_process_halfway),
+		cmocka_unit_test(test_process_number_reused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,6 +352,34 @@ static void test_rebuild_under_way(void **state)
 	fw_free(fw);
 }
 
+/* A rebuild while an exec has changed a tid and not yet said so. */
+static void test_rebuild_in_exec(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h);
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	write_ok(g, "notify_on_release", "1");
+	attach_ok(g, 10);
+	fw_fork(fw, 10, 30, 10);
+	core_settle(fw->core);
+	trace_clear(&trace);
+	lose_all(fw);
+	fw_exec_begin(fw, 30);
+	lose_nothing(fw);
+	core_settle(fw->core);
+	assert_int_equal(fw->n_rebuilds, 1);
+	assert_releases(h, "");
+	fw_exec_end(fw, 10);
+	assert_tasks(g, 10);
+	assert_trace(&trace, "a.exit /g 10; ");
+	fw_exit(fw, 10);
+	assert_releases(h, "/g ");
+	assert_int_equal(stats_of(fw).oddities, 0);
+	fw_free(fw);
+}
+
 static void test_small_ring(void **state)
 {
 	struct hierarchy *h;
@@ -415,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_lost_some),
 		cmocka_unit_test(test_changes_in_rebuild),
 		cmocka_unit_test(test_rebuild_under_way),
+		cmocka_unit_test(test_rebuild_in_exec),
 		cmocka_unit_test(test_small_ring),
 		cmocka_unit_test(test_oddities),
 	};
