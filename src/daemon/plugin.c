@@ -4,6 +4,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -75,12 +77,18 @@ static const struct cgroup_subsys_plugin *find_plugin(struct daemon *d, void *so
 static int load(struct daemon *d, const char *file)
 {
 	const struct cgroup_subsys_plugin *p;
+	char path[PATH_MAX];
 	void *so;
 
-	so = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	/* A name without a slash would be looked for among the system's libraries. */
+	if (snprintf(path, sizeof(path), "%s%s", strchr(file, '/') ? "" : "./", file) >= PATH_MAX) {
+		daemon_log(d, LOG_ERR, "the subsystem's path is too long: %s", file);
+		return -ENAMETOOLONG;
+	}
+	so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!so) {
 		daemon_log(d, LOG_ERR, "cannot load the subsystem %s: %s", file, dlerror());
-		return -ENOENT;
+		return -EINVAL;
 	}
 	d->plugins[d->n_plugins++] = so;
 	p = find_plugin(d, so, file);
