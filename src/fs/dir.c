@@ -128,8 +128,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	struct node dir, n;
 	int err;
 
-	/* To replace nothing is what rename does here anyway. */
-	if (flags & ~(unsigned int)RENAME_NOREPLACE || strchr(newname, '\n')) {
+	if (flags || strchr(newname, '\n')) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}

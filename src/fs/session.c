@@ -133,6 +133,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 				      FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ASYNC_DIO |
 				      FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_AUTO_INVAL_DATA);
+	/* Truncated when opened, a file comes as any other: the kernel looks after set-id bits. */
+	conn->want &= ~(unsigned int)FUSE_CAP_ATOMIC_O_TRUNC;
 	conn->max_write = MAX_IO;
 	(void)userdata;
 }

@@ -190,7 +190,8 @@ int superblock_new(int fuse_fd, const char *source, const char *subtype,
 		return fs_what(what, err, "cannot set up the FUSE file system '%s': %s", source,
 			       strerror(-err));
 	}
-	mfd = fsmount(ctx, FSMOUNT_CLOEXEC, flags->attrs);
+	/* None of our files is a program, whatever its mode: as in the kernel's cgroups. */
+	mfd = fsmount(ctx, FSMOUNT_CLOEXEC, flags->attrs | MOUNT_ATTR_NOEXEC);
 	err = mfd < 0 ? -errno : device_of(mfd, dev);
 	close(ctx);
 	if (err) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * xattr.c - extended attributes: user.* and trusted.*, kept by the core as long as the cgroup.
+ * xattr.c - extended attributes: user.*, trusted.* and security.*, as in the kernel's cgroups, kept
+ * by the core as long as the cgroup.
  */
 #include <string.h>
 
@@ -13,7 +14,8 @@ static bool has_prefix(const char *name, const char *prefix)
 
 static int xattr_node(fuse_req_t req, fuse_ino_t ino, const char *name, struct node *n)
 {
-	if (!has_prefix(name, "user.") && !has_prefix(name, "trusted."))
+	if (!has_prefix(name, "user.") && !has_prefix(name, "trusted.") &&
+	    !has_prefix(name, "security."))
 		return -EOPNOTSUPP;
 	if (!strchr(name, '.')[1])
 		return -EINVAL;
