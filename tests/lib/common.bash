@@ -87,20 +87,25 @@ ucg_v1_mount() { # NAME DIR
 ucg_v1_remove() { # NAME
 	local dir=$UCG_TMP/.v1 try pids
 	mkdir -p "$dir"
-	for try in $(seq 100); do
-		grep -q ":name=$1:" /proc/self/cgroup || return 0
-		# Removed groups go for good a moment later; a hierarchy that is unmounted before
-		# stays, so it is mounted and unmounted until it has gone.
+	for try in 1 2 4 8 16 32; do
+		ucg_v1_gone "$1" && return 0
 		mount -t cgroup -o "none,name=$1" "$1" "$dir" || return 1
 		pids=$(find "$dir" -mindepth 2 -name tasks -exec cat {} + 2>/dev/null)
 		# shellcheck disable=SC2086 # numbers
 		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null
 		find "$dir" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null
 		umount "$dir"
-		[ "$try" = 1 ] || sleep 0.05
+		# A hierarchy that is unmounted before its removed groups have gone for good stays:
+		# mounted and unmounted later it goes. But one that is going already takes its
+		# time, and mounting makes a new one of the same name: so wait longer each time.
+		ucg_await $((try / 4 + 1)) ucg_v1_gone "$1" && return 0
 	done
 	echo "the kernel's hierarchy $1 does not go away" >&2
 	return 1
+}
+
+ucg_v1_gone() { # NAME
+	! grep -q ":name=$1:" /proc/self/cgroup
 }
 
 # Also after a crash of anything: the daemon is killed when it does not go by itself, its mounts are
