@@ -38,7 +38,7 @@ stress: build
 	@scripts/as-root scripts/run-tests $(BUILD) --large stress
 
 differential: build
-	@scripts/as-root env UCGROUP_BUILD=$(abspath $(BUILD)) tests/differential/compare large
+	@scripts/as-root env UCGROUP_BUILD=$(abspath $(BUILD)) tests/differential/run large
 
 property: build
 	@$(AS_OWNER) scripts/property $(BUILD)

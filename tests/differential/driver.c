@@ -11,6 +11,7 @@
 #include "generate.h"
 
 #define WORLD_OPERATIONS 500
+#define PLANT_OPERATIONS 120 /* enough to meet a planted difference, and few to make less */
 
 struct tally {
 	long done, skipped, worlds;
@@ -40,8 +41,8 @@ static void tell_doing(const struct op *op)
  * Makes up and does N operations in a new world, and keeps them in SEQ. 0, or 1 when there was a
  * difference.
  */
-static int explore(struct world *world, uint64_t seed, long n, enum plant plant,
-		   struct sequence *seq, struct tally *tally)
+static int explore(struct world *world, const struct settings *s, uint64_t seed, long n,
+		   enum plant plant, struct sequence *seq, struct tally *tally)
 {
 	static struct run run;
 	struct generator gen;
@@ -58,7 +59,7 @@ static int explore(struct world *world, uint64_t seed, long n, enum plant plant,
 
 		generate(&gen, &run, op);
 		tell_doing(op);
-		v = run_op(&run, op);
+		v = s->without[op->kind] ? SKIPPED : run_op(&run, op);
 		if (v == SKIPPED) {
 			tally->skipped++;
 			continue;
@@ -91,8 +92,14 @@ static void report(struct world *world, const struct settings *s, long number, s
 	       seq->n, seq->why);
 	if (*fate)
 		printf("# %s\n", fate);
+	if (seq->n) {
+		printf("# the last being: ");
+		op_print(stdout, &seq->ops[seq->n - 1]);
+		printf("\n");
+	}
 	fflush(stdout);
 	memcpy(small.ops, seq->ops, seq->n * sizeof(*seq->ops));
+	memcpy(small.why, seq->why, sizeof(small.why));
 	if (!sequence_run(world, &small, PLANT_NONE)) {
 		printf("# run again, the same sequence shows no difference; here it is whole\n");
 		memcpy(small.why, seq->why, sizeof(small.why));
@@ -108,7 +115,7 @@ static void report(struct world *world, const struct settings *s, long number, s
 		fprintf(f, "# %s\n", small.why);
 		sequence_print(f, "", &small);
 		fclose(f);
-		printf("# to run it again: tests/differential/compare replay %s\n", file);
+		printf("# to run it again: tests/differential/run replay %s\n", file);
 	}
 	fflush(stdout);
 	free(small.ops);
@@ -126,7 +133,7 @@ static bool run_worlds(struct world *world, const struct settings *s, struct tal
 			break;
 		if (n > WORLD_OPERATIONS || s->world >= 0)
 			n = WORLD_OPERATIONS;
-		if (explore(world, world_seed(s->seed, w), n, PLANT_NONE, &seq, tally)) {
+		if (explore(world, s, world_seed(s->seed, w), n, PLANT_NONE, &seq, tally)) {
 			good = false;
 			report(world, s, w, &seq);
 		}
@@ -142,10 +149,11 @@ static bool find_planted(struct world *world, const struct settings *s, enum pla
 	struct tally tally = {0};
 	bool good = false;
 
-	for (long w = 0; w < 10 && !good; w++) {
+	for (long w = 0; w < 20 && !good; w++) {
 		struct sequence seq = {0};
 
-		if (explore(world, world_seed(s->seed, w), WORLD_OPERATIONS, plant, &seq, &tally)) {
+		if (explore(world, s, world_seed(s->seed, w), PLANT_OPERATIONS, plant, &seq,
+			    &tally)) {
 			sequence_shrink(world, &seq, plant);
 			good = seq.n <= handful;
 			if (!good)

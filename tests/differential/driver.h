@@ -13,8 +13,9 @@ struct settings {
 	long world;   /* only this one, or -1 */
 	int patience; /* seconds */
 	const char *replay;
-	bool self_test;	  /* also find the planted differences */
-	bool kernel_only; /* compare v1 with itself */
+	bool without[OP_KINDS]; /* kinds of operations to leave out */
+	bool self_test;		/* also find the planted differences */
+	bool kernel_only;	/* compare v1 with itself */
 };
 
 struct sequence {

@@ -6,6 +6,7 @@
  * and both answers. Where one side did something and the other did not, the side that is behind
  * is brought level ("reconcile"), so that the rest of the sequence compares equal worlds.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ static int move_too(struct diff *d)
 	char text[16];
 	pid_t tid;
 
+	if (d->v1->err)
+		return 0;
 	if (slot < 0)
 		slot = d->op->slot; /* some way to write 0 */
 	if (pool_tid(&d->run->pool, slot, 0, &tid))
@@ -54,39 +57,86 @@ static int move_too(struct diff *d)
 	return write_level(d, UCG, text);
 }
 
+/* "1" or "0", as the side that took it understands what was written. */
+static const char *flag_written(const struct diff *d)
+{
+	const char *data = d->command->data[V1];
+	char text[PATH_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)d->command->len[V1], data);
+	return strtoull(text, NULL, 0) ? "1" : "0";
+}
+
 /* A flag written on one side only: the other reads the same afterwards. */
 static int set_v1_flag_as_ucgroup(struct diff *d)
 {
-	const char *p = d->command->data[UCG];
-	size_t n = d->command->len[UCG];
-
-	while (n && strchr(" \t\n", *p))
-		p++, n--;
-	return write_level(d, V1, n && strtoull(p, NULL, 0) ? "1" : "0");
+	return write_level(d, V1, flag_written(d));
 }
 
 static int set_ucgroup_flag_as_v1(struct diff *d)
 {
-	return write_level(d, UCG, strtoull(d->command->data[V1], NULL, 0) ? "1" : "0");
+	if (d->v1->err)
+		return 0;
+	return write_level(d, UCG, flag_written(d));
 }
 
 /* v1 took a path that ucgroup refused, or cut one: both get what v1 now has, or none. */
 static int clear_agents(struct diff *d)
 {
+	if (d->v1->err)
+		return 0;
 	return write_level(d, V1, "\n") || write_level(d, UCG, "\n") ? -1 : 0;
+}
+
+/* Removes a group that only the kernel has. Its parent has not become idle because of that. */
+static int remove_quietly(const char *path)
+{
+	char flag[PATH_MAX + 32], was = '0';
+	int fd, err;
+
+	snprintf(flag, sizeof(flag), "%.*s/notify_on_release", (int)(strrchr(path, '/') - path),
+		 path);
+	fd = open(flag, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || read(fd, &was, 1) != 1 || write(fd, "0", 1) != 1) {
+		close(fd);
+		return -1;
+	}
+	err = rmdir(path);
+	if (write(fd, &was, 1) != 1)
+		err = -1;
+	close(fd);
+	return err;
 }
 
 static int undo_long_name(struct diff *d)
 {
 	char path[PATH_MAX], path2[PATH_MAX];
 
+	if (d->v1->err)
+		return 0;
 	snprintf(path, sizeof(path), "%.64s/%.2000s", shared->base[V1], d->command->path);
 	snprintf(path2, sizeof(path2), "%.64s/%.2000s", shared->base[V1], d->command->path2);
 	if (d->op->kind == OP_mkdir)
-		return rmdir(path);
+		return remove_quietly(path);
 	if (d->op->kind == OP_rename)
 		return rename(path2, path);
 	return 0;
+}
+
+/*
+ * Where one side wrote through an open file and the other did not, its position has moved on one
+ * side only: whoever wrote goes back to the start on both.
+ */
+static int rewind_both(const struct diff *d)
+{
+	struct command *c = &shared->channel[d->op->slot].command;
+
+	if (d->op->kind != OP_hwrite || d->op->off >= 0 || d->v1->ret == d->ucg->ret)
+		return 0;
+	c->kind = OP_hseek;
+	c->off = 0;
+	c->num = SEEK_SET;
+	return pool_ask(&d->run->pool, d->op->slot, d->run->why, sizeof(d->run->why));
 }
 
 /* ---- when ---------------------------------------------------------------------------------- */
@@ -101,9 +151,12 @@ static bool writes_flag(const struct diff *d)
 	return writes(d) && !d->tasks && strcmp(d->file, "release_agent");
 }
 
-static bool v1_took(const struct diff *d, int ucg_err)
+/* ucgroup could not read what was written; the kernel could, and did it or found it wrong. */
+static bool only_v1_read_it(const struct diff *d)
 {
-	return !d->v1->err && d->ucg->err == ucg_err;
+	int err = d->v1->err;
+
+	return d->ucg->err == EINVAL && (!err || err == ESRCH || err == EACCES || err == EPERM);
 }
 
 static bool has_long_name(const char *path)
@@ -132,29 +185,42 @@ static bool has_nul(const struct diff *d)
 
 static bool is_nul_to_tasks(const struct diff *d)
 {
-	return writes(d) && d->tasks && has_nul(d) && v1_took(d, EINVAL);
+	return writes(d) && d->tasks && has_nul(d) && only_v1_read_it(d);
 }
 
 static bool is_nul_to_flag(const struct diff *d)
 {
-	return writes_flag(d) && has_nul(d) && v1_took(d, EINVAL);
+	return writes_flag(d) && has_nul(d) && only_v1_read_it(d);
 }
 
 static bool is_nul_to_agent(const struct diff *d)
 {
-	return writes(d) && !strcmp(d->file, "release_agent") && has_nul(d) && v1_took(d, EINVAL);
+	return writes(d) && !strcmp(d->file, "release_agent") && has_nul(d) && only_v1_read_it(d);
 }
 
 static bool is_latin1_space(const struct diff *d)
 {
-	return writes(d) && d->tasks && v1_took(d, EINVAL) &&
+	return writes(d) && d->tasks && only_v1_read_it(d) &&
 	       memchr(d->command->data[V1], 0xa0, d->command->len[V1]);
+}
+
+static bool is_minus_zero(const struct diff *d)
+{
+	return writes(d) && d->tasks && only_v1_read_it(d) &&
+	       memchr(d->command->data[V1], '-', d->command->len[V1]);
+}
+
+static bool has_space(const struct diff *d)
+{
+	for (size_t i = 0; i < d->command->len[V1]; i++)
+		if (isspace((unsigned char)d->command->data[V1][i]))
+			return true;
+	return false;
 }
 
 static bool is_space_around_flag(const struct diff *d)
 {
-	return writes_flag(d) && d->v1->err == EINVAL && !d->ucg->err &&
-	       memchr(d->command->data[V1], ' ', d->command->len[V1]);
+	return writes_flag(d) && d->v1->err == EINVAL && !d->ucg->err && has_space(d);
 }
 
 static bool is_path_max(const struct diff *d)
@@ -164,14 +230,12 @@ static bool is_path_max(const struct diff *d)
 
 static int level_path_max(struct diff *d)
 {
-	if (d->v1->err)
-		return 0;
 	return d->tasks ? move_too(d) : set_ucgroup_flag_as_v1(d);
 }
 
 static bool is_agent_not_absolute(const struct diff *d)
 {
-	return writes(d) && !strcmp(d->file, "release_agent") && v1_took(d, EINVAL) &&
+	return writes(d) && !strcmp(d->file, "release_agent") && only_v1_read_it(d) &&
 	       d->command->data[V1][0] != '/';
 }
 
@@ -189,6 +253,23 @@ static bool is_rest_of_removed(const struct diff *d)
 {
 	return d->op->kind == OP_hread && d->v1->removed && d->ucg->removed && !d->v1->err &&
 	       d->ucg->err == ENODEV;
+}
+
+/* Both refuse; which error it is the kernel decides before it asks the file system. */
+static bool is_pwrite_to_read_only(const struct diff *d)
+{
+	return d->op->kind == OP_hwrite && d->op->off >= 0 && d->v1->err == ESPIPE &&
+	       d->ucg->err == EBADF;
+}
+
+static bool is_empty_write_to_removed(const struct diff *d)
+{
+	return d->op->kind == OP_hwrite && !d->command->len[V1] && d->v1->err == ENODEV;
+}
+
+static bool is_seek_in_removed(const struct diff *d)
+{
+	return d->op->kind == OP_hseek && d->v1->err == ENODEV;
 }
 
 static bool is_big_write_to_removed(const struct diff *d)
@@ -218,6 +299,8 @@ static struct entry {
 	 "white space is that of the C locale; the kernel takes the input for Latin-1, where 0xA0 is "
 	 "a space, but in UTF-8 it is part of a character",
 	 is_latin1_space, move_too, 0},
+	{"minus zero", "a negative number is none, -0 included; the kernel takes it for 0",
+	 is_minus_zero, move_too, 0},
 	{"white space around a flag",
 	 "every write may have white space around its number; the kernel takes it around tids only",
 	 is_space_around_flag, set_v1_flag_as_ucgroup, 0},
@@ -234,8 +317,17 @@ static struct entry {
 	{"the rest of a read after removal",
 	 "ENODEV on every read; the kernel hands out what it still has in its buffer",
 	 is_rest_of_removed, NULL, 0},
+	{"an empty write after removal",
+	 "an empty write is 0 bytes and no effect; the file system is not asked",
+	 is_empty_write_to_removed, NULL, 0},
+	{"a seek after removal",
+	 "ENODEV is for reads and writes; a seek is answered without asking the file system",
+	 is_seek_in_removed, NULL, 0},
 	{"a big write after removal", "ENODEV on every write; the kernel looks at the size first",
 	 is_big_write_to_removed, NULL, 0},
+	{"pwrite to a file opened for reading",
+	 "EBADF, as on other file systems; the kernel's cgroup files refuse it with ESPIPE",
+	 is_pwrite_to_read_only, NULL, 0},
 	/* The two that follow are applied by name, below. */
 	{"files only one side has",
 	 "`cgroup.sane_behavior` is a leftover of the kernel's; `releasable` is a file that the kernel "
@@ -258,6 +350,8 @@ bool intended(struct diff *d)
 			continue;
 		if (e->reconcile && e->reconcile(d))
 			continue;
+		if (rewind_both(d))
+			return false;
 		e->met++;
 		return true;
 	}

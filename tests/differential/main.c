@@ -38,6 +38,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'w':
 		s->world = atol(arg);
 		break;
+	case 'x':
+		for (int i = 0; i < OP_KINDS; i++)
+			if (!strcmp(arg, op_name((enum op_kind)i))) {
+				s->without[i] = true;
+				return 0;
+			}
+		argp_error(state, "there is no operation \"%s\"", arg);
+		break;
 	case 'p':
 		s->patience = atoi(arg);
 		break;
@@ -61,6 +69,7 @@ static const struct argp_option options[] = {
 	{"seed", 's', "SEED", 0, "which operations (default 1)", 0},
 	{"world", 'w', "W", 0, "only world W of that seed", 0},
 	{"patience", 'p', "SECONDS", 0, "how long to wait for what must come (default 120)", 0},
+	{"without", 'x', "KIND", 0, "leave out operations of this kind", 0},
 	{"replay", 'r', "FILE", 0, "do the operations in FILE", 0},
 	{"self-test", 't', NULL, 0, "also find planted differences", 0},
 	{"kernel-only", 'k', NULL, 0, "compare v1 with itself: a test of the test", 0},

@@ -107,7 +107,7 @@ static long make_child(const struct command *c)
 
 	if (pid == 0) {
 		introduce(c->target);
-		puppet_run(c->target);
+		puppet_run(self); /* by now C may be the next command */
 	}
 	return pid;
 }

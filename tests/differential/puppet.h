@@ -22,7 +22,7 @@
 #define FD_HANDLES 100 /* handle H on side S: FD_HANDLES + 2 * H + S */
 
 #define DATA_MAX 8192
-#define REPLY_MAX 32768
+#define REPLY_MAX 131072
 
 /* Ordinary users; nobody on the machine is expected to have these. */
 #define USER1 61001

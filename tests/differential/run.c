@@ -227,6 +227,13 @@ static bool names_stranger(const struct diff *d)
 
 /* ---- one operation ------------------------------------------------------------------------- */
 
+static int ask_again(struct diff *d)
+{
+	struct run *run = d->run;
+
+	return pool_ask(&run->pool, d->op->slot, run->why, sizeof(run->why));
+}
+
 static enum verdict file_op(struct run *run, const struct op *op)
 {
 	struct diff d;
@@ -241,7 +248,7 @@ static enum verdict file_op(struct run *run, const struct op *op)
 		return SKIPPED;
 	if (pool_ask(&run->pool, op->slot, run->why, sizeof(run->why)))
 		return DIFFERENT;
-	if (!compare(&d))
+	if (!compare_patiently(&d, ask_again))
 		return DIFFERENT;
 	if (run->plant)
 		plant(run, &d);

@@ -69,6 +69,13 @@ void intended_report(FILE *out);
 
 /* compare.c: true when the same, or meant to differ; else run->why is filled in. */
 bool compare(struct diff *d);
+/*
+ * The kernel counts the tasks of a group, then lists that many; of the root's, to which everybody's
+ * forks belong, the last ones may be missing. So before a list of the root's is found to differ the
+ * kernel is asked AGAIN, many times; what ucgroup answered at first stays. AGAIN: 0, or -1 and
+ * run->why. True as above.
+ */
+bool compare_patiently(struct diff *d, int (*again)(struct diff *d));
 
 /* For messages: bytes as a C string, shortened. */
 void show_bytes(char *out, size_t size, const char *bytes, size_t n);

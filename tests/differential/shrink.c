@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* shrink.c - a sequence that shows a difference, made as short as can be by trying. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,6 +35,38 @@ int sequence_run(struct world *world, struct sequence *seq, enum plant plant)
 	return v == DIFFERENT;
 }
 
+/* What is left of WHY when numbers, quoted bytes and paths are taken out: what kind of difference. */
+static void kind_of(const char *why, char *kind, size_t size)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (const char *p = why; *p && n + 1 < size; p++) {
+		size_t word = strcspn(p, " \"");
+
+		if (*p == '"')
+			quoted = !quoted;
+		if (memchr(p, '/', word))
+			p += word - 1;
+		else if (!quoted && !isdigit((unsigned char)*p))
+			kind[n++] = *p;
+	}
+	kind[n] = '\0';
+}
+
+/* Does SEQ still show what WHY says? */
+static bool still_shows(struct world *world, struct sequence *seq, enum plant plant,
+			const char *why)
+{
+	char kind[SIDES][WHY_MAX];
+
+	if (!sequence_run(world, seq, plant))
+		return false;
+	kind_of(why, kind[0], sizeof(kind[0]));
+	kind_of(seq->why, kind[1], sizeof(kind[1]));
+	return !strcmp(kind[0], kind[1]);
+}
+
 static struct sequence without(const struct sequence *seq, size_t from, size_t n)
 {
 	struct sequence s = {.ops = malloc((seq->n + 1) * sizeof(*seq->ops)), .n = seq->n - n};
@@ -55,7 +88,7 @@ static bool drop_pieces(struct world *world, struct sequence *seq, size_t n, enu
 		struct sequence less = without(seq, from, at - from);
 
 		at = from;
-		if (!sequence_run(world, &less, plant)) {
+		if (!still_shows(world, &less, plant, seq->why)) {
 			free(less.ops);
 			continue;
 		}
@@ -66,6 +99,29 @@ static bool drop_pieces(struct world *world, struct sequence *seq, size_t n, enu
 			at = seq->n;
 	}
 	return dropped;
+}
+
+/* Tries to have each operation done by slot 0, so that who else did it need not be born. */
+static bool use_slot_0(struct world *world, struct sequence *seq, enum plant plant, time_t until)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < seq->n && time(NULL) < until; i++) {
+		struct sequence other;
+
+		if (!seq->ops[i].slot || seq->ops[i].kind == OP_spawn)
+			continue;
+		other = without(seq, 0, 0);
+		other.ops[i].slot = 0;
+		if (!still_shows(world, &other, plant, seq->why)) {
+			free(other.ops);
+			continue;
+		}
+		free(seq->ops);
+		*seq = other;
+		changed = true;
+	}
+	return changed;
 }
 
 void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant)
@@ -81,7 +137,7 @@ void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant
 		if (n < 1)
 			n = 1;
 		dropped = drop_pieces(world, seq, n, plant, until);
-		if (n == 1 && !dropped)
+		if (n == 1 && !dropped && !use_slot_0(world, seq, plant, until))
 			break;
 		n = n > 1 ? n / 2 : 1;
 	}

@@ -63,7 +63,8 @@ int v1_mount(const char *name, const char *dir)
 {
 	char options[96];
 
-	snprintf(options, sizeof(options), "none,name=%s", name);
+	/* Without favordynmods each move waits for all CPUs to pass a quiet point. */
+	snprintf(options, sizeof(options), "none,favordynmods,name=%s", name);
 	return mount(name, dir, "cgroup", 0, options) ? -errno : 0;
 }
 
@@ -127,20 +128,31 @@ static bool v1_lives(const char *name)
 	return found;
 }
 
+static bool wait_gone(const char *name, int ms)
+{
+	struct timespec tick = {0, 10000000};
+
+	for (; v1_lives(name); ms -= 10) {
+		if (ms <= 0)
+			return false;
+		nanosleep(&tick, NULL);
+	}
+	return true;
+}
+
 /*
- * The kernel keeps a v1 hierarchy that is unmounted while a removed group still lingers, and a
- * group lingers for a while after rmdir. Unmounting again, later, dissolves it.
+ * The kernel keeps a hierarchy whose last unmount comes while a removed group still lingers; mounted
+ * and unmounted later it goes. But one that is going already takes its time, and mounting then makes
+ * a new one of the same name: so each try waits longer than the one before.
  */
 int v1_dissolve(const char *name, const char *dir, int patience)
 {
-	struct timespec ms = {0, 10000000};
-
 	if (umount2(dir, 0) && errno != EINVAL)
 		return -errno;
-	for (int i = 0; v1_lives(name); i++) {
-		if (i == patience / 10)
+	for (int ms = 200; !wait_gone(name, ms < patience ? ms : patience); ms *= 2) {
+		patience -= ms;
+		if (patience <= 0)
 			return -EBUSY;
-		nanosleep(&ms, NULL);
 		if (!v1_mount(name, dir))
 			umount2(dir, 0);
 	}
@@ -187,7 +199,7 @@ void v1_sweep(void)
 		if (mkdir(dir, 0755) || v1_mount(name, dir))
 			continue;
 		if (!remove_groups(dir))
-			v1_dissolve(name, dir, 10);
+			v1_dissolve(name, dir, 1000);
 		umount2(dir, MNT_DETACH);
 		rmdir(dir);
 	}

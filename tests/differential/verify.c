@@ -10,6 +10,12 @@
 static struct command look;
 static struct reply seen[SIDES];
 
+static int look_again(struct diff *d)
+{
+	puppet_file_op(&look, V1, d->v1);
+	return 0;
+}
+
 static int look_at(struct run *run, enum op_kind kind, int g, const char *file)
 {
 	struct op op = {.kind = kind};
@@ -28,7 +34,7 @@ static int look_at(struct run *run, enum op_kind kind, int g, const char *file)
 	snprintf(look.path, sizeof(look.path), "%s%s%s", path, *path && *file ? "/" : "", file);
 	for (int s = 0; s < SIDES; s++)
 		puppet_file_op(&look, (enum side)s, &seen[s]);
-	if (compare(&d))
+	if (compare_patiently(&d, look_again))
 		return 0;
 	snprintf(why, sizeof(why), "%s of /%.1200s: %.2000s", op_name(kind), look.path, run->why);
 	memcpy(run->why, why, sizeof(why));
