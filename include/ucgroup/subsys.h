@@ -185,12 +185,12 @@ struct cgroup_subsys {
 	 * answered: look at what is true now. TASK is NULL when it is not known who it was.
 	 *
 	 * affinity: TASK has been given a CPU affinity, or was born with one that is in question;
-	 * WHY and MAKER below, and task_affinity_begin().
+	 * WHY below, and task_affinity_begin().
 	 * namespaces: TASK has entered new namespaces, or (ORIGIN is another tid) was made by one
 	 * that did, ORIGIN in the end, after it did and before this could be told of it.
 	 */
-	void (*affinity)(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why,
-			 pid_t maker);
+	void (*affinity)(struct cgroup_subsys *ss, const struct cgroup_task *task,
+			 unsigned int why);
 	void (*namespaces)(struct cgroup_subsys *ss, const struct cgroup_task *task, pid_t origin);
 
 	/* Filled in by the core. */
@@ -310,10 +310,8 @@ enum cgroup_affinity_why {
 	/* By itself; or by another task: what it has made meanwhile may have got it untold. */
 	CGROUP_AFFINITY_GIVEN,
 	CGROUP_AFFINITY_GIVEN_BY_OTHER,
-	/* Made by MAKER, which was in question: what the tracker knew of MAKER goes for TASK. */
-	CGROUP_AFFINITY_BORN_IN_QUESTION,
-	/* MAKER was given another affinity while it was making TASK, which has got the old one. */
-	CGROUP_AFFINITY_BORN_UNLIKE,
+	/* Made by one in question, or that was given another affinity while it was making TASK. */
+	CGROUP_AFFINITY_BORN,
 };
 
 /*
@@ -332,7 +330,11 @@ enum cgroup_affinity_why {
 struct task_affinity {
 	uint64_t now[TASK_AFFINITY_CPUS / 64]; /* where it may run */
 	uint64_t asked[TASK_AFFINITY_CPUS / 64];
-	uint64_t user[TASK_AFFINITY_CPUS / 64]; /* last given with sched_setaffinity(2) */
+	/*
+	 * Last given with sched_setaffinity(2), to TASK, or, while it is in question since it was
+	 * born, to its maker; all CPUs if that has asked for nothing in particular.
+	 */
+	uint64_t user[TASK_AFFINITY_CPUS / 64];
 	bool has_asked, has_user;
 	bool in_question;
 	uint64_t token; /* the tracker's */

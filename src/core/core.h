@@ -196,7 +196,7 @@ void core_rebuild_end(struct core *core);
  * Told from ops->replay too, and passed on to the subsystems after it (by core_settle()). TID 0:
  * somebody unknown. TOKEN goes back with ops->namespaces_done.
  */
-void core_affinity_changed(struct core *core, pid_t tid, enum cgroup_affinity_why why, pid_t maker);
+void core_affinity_changed(struct core *core, pid_t tid, enum cgroup_affinity_why why);
 void core_namespaces_changed(struct core *core, pid_t tid, pid_t origin, uint64_t token);
 
 /*

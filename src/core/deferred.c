@@ -35,12 +35,12 @@ static struct deferred *defer(struct core *core)
 	return &core->deferred[core->n_deferred++];
 }
 
-void core_affinity_changed(struct core *core, pid_t tid, enum cgroup_affinity_why why, pid_t maker)
+void core_affinity_changed(struct core *core, pid_t tid, enum cgroup_affinity_why why)
 {
 	struct deferred *d = tid ? defer(core) : NULL;
 
 	if (d)
-		*d = (struct deferred){.tid = tid, .why = why, .origin = maker};
+		*d = (struct deferred){.tid = tid, .why = why};
 	else
 		core->lost_affinity = true;
 }
@@ -70,11 +70,11 @@ static bool find_task(struct core *core, pid_t tid, struct cgroup_task *task)
 }
 
 static void tell_affinity(struct core *core, const struct cgroup_task *task,
-			  enum cgroup_affinity_why why, pid_t maker)
+			  enum cgroup_affinity_why why)
 {
 	for (unsigned int i = 0; i < core->n_subsys; i++)
 		if (core->subsys[i]->affinity && core->watch[i] & CGROUP_WATCH_AFFINITY)
-			core->subsys[i]->affinity(core->subsys[i], task, why, maker);
+			core->subsys[i]->affinity(core->subsys[i], task, why);
 }
 
 static void tell_namespaces(struct core *core, const struct cgroup_task *task, pid_t origin)
@@ -93,7 +93,7 @@ static void tell(struct core *core, const struct deferred *d)
 	if (!find_task(core, d->tid, &task))
 		return;
 	if (!d->namespaces) {
-		tell_affinity(core, &task, d->why, d->origin);
+		tell_affinity(core, &task, d->why);
 		return;
 	}
 	tell_namespaces(core, &task, d->origin);
@@ -118,7 +118,7 @@ void core_run_deferred(struct core *core)
 		tell(core, &d);
 	}
 	if (affinity)
-		tell_affinity(core, NULL, CGROUP_AFFINITY_GIVEN_BY_OTHER, 0);
+		tell_affinity(core, NULL, CGROUP_AFFINITY_GIVEN_BY_OTHER);
 	if (namespaces)
 		tell_namespaces(core, NULL, 0);
 	core->busy--;

@@ -165,7 +165,7 @@ struct cgroup_seq {
 struct deferred {
 	bool namespaces; /* else an affinity */
 	enum cgroup_affinity_why why;
-	pid_t tid, origin; /* or maker */
+	pid_t tid, origin;
 	uint64_t token;
 };
 

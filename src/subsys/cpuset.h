@@ -118,8 +118,7 @@ void cpuset_task_arrived(struct cpuset *cs, struct cpuset *old, const struct cgr
 void cpuset_apply(struct cpuset *cs, const struct mask *was);
 /* CS has become (un)occupied, or its CPUs or the system's have changed. */
 void cpuset_recount(struct cpuset *cs);
-void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why,
-		     pid_t maker);
+void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why);
 void cpuset_tasks_exit(struct cpuset_ctx *ctx);
 
 /* cpuset_hotplug.c */

@@ -9,7 +9,11 @@
  *
  * What may go wrong is a child that is made while its maker gets another affinity or is on its way
  * into another cpuset. It is seen, because the maker is in question meanwhile, or because the child
- * is unlike it (see the tracker's bpf_watch.bpf.c); and then looked at as it is.
+ * is unlike it (see the tracker's bpf_watch.bpf.c); and then looked at as it is. Its fork may have
+ * begun several moves ago, though: the affinity it has, and the kernel's note of what was last asked
+ * for, may be what some cpuset gave its maker that both have left since. As long as such a child is
+ * in question the tracker therefore shows the maker's request instead, and a move that takes the
+ * child along before it was dealt with does not adopt the cpuset's CPUs as its own wish.
  *
  * When a whole cpuset changes, its members are put right in passes until one finds none wrong. Then
  * none is: who is not on that pass's listing was born after it was taken, of a maker that was right
@@ -33,7 +37,7 @@ _Static_assert(sizeof(struct mask) == sizeof(((struct task_affinity *)0)->now),
 /* What a task without a known wish is taken to have asked for. */
 enum adopt {
 	ADOPT_NOT,	 /* nothing in particular: what it has, it has from us */
-	ADOPT_ALL,	 /* what the kernel has as its last request: we never gave it any */
+	ADOPT_ALL,	 /* what the kernel has as its last request: it has none from us */
 	ADOPT_IF_UNLIKE, /* that, unless it is what we give */
 };
 
@@ -169,7 +173,7 @@ static void wish_of(const struct cpuset *cs, const struct task_affinity *aff, en
 		    struct mask *wish)
 {
 	struct mask all;
-	bool known = aff->has_asked && adopt != ADOPT_ALL;
+	bool known = aff->has_asked && (adopt != ADOPT_ALL || aff->in_question);
 
 	mask_fill(&all, cs->ctx->n_cpus);
 	if (known) {
@@ -283,24 +287,6 @@ static void let_be(struct cpuset *cs, const struct cgroup_task *task)
 	task_affinity_end(cs->ctx->ss, task, &aff);
 }
 
-/* As if MAKER had made it a moment later. */
-static void make_like(struct cpuset *cs, const struct cgroup_task *task, pid_t maker)
-{
-	const struct cgroup_task m = {.tid = maker};
-	struct task_affinity of_maker, aff;
-	struct mask due;
-
-	if (look_at(cs->ctx, task, &aff) < 0)
-		return;
-	mask_fill(&due, cs->ctx->n_cpus);
-	if (look_at(cs->ctx, &m, &of_maker) >= 0 && of_maker.has_user)
-		memcpy(&due, of_maker.user, sizeof(due));
-	if (!has(cs, &aff, &due))
-		set(cs, task->tid, &aff, &due);
-	aff.has_asked = false;
-	task_affinity_end(cs->ctx->ss, task, &aff);
-}
-
 /* ---- what happens to them --------------------------------------------------------------------- */
 
 int cpuset_task_leaving(struct cpuset *cs, struct cpuset *old, const struct cgroup_task *task)
@@ -398,8 +384,7 @@ static void apply_to_watched(struct cpuset *cs)
 		apply_to_watched(cs);
 }
 
-void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why,
-		     pid_t maker)
+void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why)
 {
 	struct cpuset_ctx *ctx = ss->private_data;
 	struct cpuset *cs;
@@ -416,15 +401,8 @@ void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, u
 			settle(cs, task, (struct how){0});
 		return;
 	}
-	switch (why) {
-	case CGROUP_AFFINITY_BORN_IN_QUESTION:
-		settle(cs, task, (struct how){0});
-		break;
-	case CGROUP_AFFINITY_BORN_UNLIKE:
-		make_like(cs, task, maker);
-		break;
-	default:
+	if (why == CGROUP_AFFINITY_BORN)
+		settle(cs, task, (struct how){.adopt = ADOPT_IF_UNLIKE});
+	else
 		let_be(cs, task);
-		break;
-	}
 }

@@ -12,6 +12,11 @@
  * maker's any more. So, with an affinity: when the daemon has given a task its mask and then taken
  * its mark, every child of its that has another one has been told of, or will be.
  *
+ * A fork may take long - its maker waits for a CPU - and several answers may be given meanwhile: what
+ * the child got from its maker then, the mask and the kernel's note of the last request, is neither
+ * what anybody has asked for nor what its cgroup gives. So a child that is told of never stands for
+ * itself: the hook notes beside it what its maker has asked for by then.
+ *
  * Who takes a mark compares the whole word, and every question counts it up: a mark made since the
  * task was looked at stays.
  */
@@ -175,13 +180,61 @@ static __always_inline bool same_mask(struct task_struct *a, struct task_struct 
 	return true;
 }
 
+static __always_inline void note_everything(struct watch_state *s)
+{
+	for (__u32 i = 0; i < WATCH_MASK_WORDS; i++)
+		s->asked[i] = i < mask_words ? ~0ull : 0;
+}
+
+/* Puts the kernel's note of the last request of TASK into S. False: there is none. */
+static __always_inline bool note_user(struct watch_state *s, struct task_struct *task)
+{
+	__u32 size = mask_words * 8;
+	void *user = task->user_cpus_ptr;
+
+	__builtin_memset(s->asked, 0, sizeof(s->asked));
+	if (size > sizeof(s->asked))
+		size = sizeof(s->asked);
+	return user && !bpf_probe_read_kernel(s->asked, size, user);
+}
+
+/* Have A and B places in different css_sets? */
+static __always_inline bool apart(struct task_struct *a, struct task_struct *b)
+{
+	__u32 tid_a = (__u32)a->pid, tid_b = (__u32)b->pid;
+	__u64 *of_a = bpf_map_lookup_elem(&ucg_places, &tid_a);
+	__u64 *of_b = bpf_map_lookup_elem(&ucg_places, &tid_b);
+
+	return !of_a || !of_b || PLACE_ID(*of_a) != PLACE_ID(*of_b);
+}
+
+/* What CHILD, of which TO is the state, is to be taken to have asked for. FROM: that of MAKER. */
+static __always_inline void inherit(struct watch_state *to, struct task_struct *child,
+				    const struct watch_state *from, struct task_struct *maker,
+				    bool in_question)
+{
+	__u64 has_asked = from ? from->has_asked : WATCH_ASKED_NOT;
+
+	if (has_asked == WATCH_ASKED || (has_asked == WATCH_ASKED_BY_MAKER && in_question)) {
+		__builtin_memcpy(to->asked, from->asked, sizeof(to->asked));
+		to->has_asked = has_asked;
+		return;
+	}
+	/*
+	 * Who is in question, and has no request noted, has asked for nothing in particular; and so
+	 * has one that has been moved since the child was placed: what it has now is of there.
+	 */
+	if (in_question || apart(maker, child) || !note_user(to, maker))
+		note_everything(to);
+	to->has_asked = WATCH_ASKED_BY_MAKER;
+}
+
 static __always_inline void fork_affinity(struct task_struct *maker, struct task_struct *child)
 {
 	struct watch_state *from = state_of(maker, false), *to = NULL;
 	bool in_question = from && from->word & WATCH_UNSETTLED;
 	bool unlike = !in_question && !same_mask(maker, child);
 	__u32 tid = (__u32)child->pid;
-	enum watch_why why = in_question ? WATCH_BORN_IN_QUESTION : WATCH_BORN_UNLIKE;
 
 	if (!in_question && !unlike && !(from && from->has_asked))
 		return;
@@ -190,15 +243,12 @@ static __always_inline void fork_affinity(struct task_struct *maker, struct task
 		return;
 	to = state_of(child, true);
 	if (!to) {
-		tell(WATCH_AFFINITY, tid, why, (__u32)maker->pid);
+		tell(WATCH_AFFINITY, tid, WATCH_BORN, 0);
 		return;
 	}
-	if (from && from->has_asked) {
-		__builtin_memcpy(to->asked, from->asked, sizeof(to->asked));
-		to->has_asked = 1;
-	}
+	inherit(to, child, from, maker, in_question);
 	if ((in_question || unlike) && put_in_question(to))
-		tell(WATCH_AFFINITY, tid, why, (__u32)maker->pid);
+		tell(WATCH_AFFINITY, tid, WATCH_BORN, 0);
 }
 
 static __always_inline void change_namespaces(struct task_struct *task, __u32 tid)
@@ -355,7 +405,9 @@ static __always_inline void affinity_given(struct task_struct *task, enum watch_
 	__builtin_memset(s->asked, 0, sizeof(s->asked));
 	if (len > sizeof(s->asked))
 		len = sizeof(s->asked);
-	s->has_asked = !bpf_probe_read_user(s->asked, (__u32)len, mask);
+	s->has_asked = WATCH_ASKED;
+	if (bpf_probe_read_user(s->asked, (__u32)len, mask) && !note_user(s, task))
+		s->has_asked = WATCH_ASKED_NOT;
 	unheard |= put_in_question(s);
 	/* An event that is on its way does not say that it was by another. */
 	if (unheard || why != WATCH_GIVEN)
@@ -438,15 +490,21 @@ static __always_inline void begin(struct task_struct *task, struct watch_args *a
 		size = sizeof(m->now);
 	args->word = 0;
 	args->has_asked = 0;
-	if (s) {
-		/* From here on a new question makes a new event. */
+	/* First: from here on a new question makes a new event, and another word. */
+	if (s)
 		args->word = __sync_fetch_and_and(&s->word, ~WATCH_QUEUED) & ~WATCH_QUEUED;
-		args->has_asked = s->has_asked != 0;
-		__builtin_memcpy(m->asked, s->asked, sizeof(m->asked));
-	}
 	bpf_probe_read_kernel(m->now, size, &task->cpus_mask);
 	user = task->user_cpus_ptr;
 	args->has_user = user && !bpf_probe_read_kernel(m->user, size, user);
+	if (!s)
+		return;
+	if (s->has_asked == WATCH_ASKED_BY_MAKER && args->word & WATCH_UNSETTLED) {
+		args->has_user = 1;
+		__builtin_memcpy(m->user, s->asked, sizeof(m->user));
+	} else {
+		args->has_asked = s->has_asked == WATCH_ASKED;
+		__builtin_memcpy(m->asked, s->asked, sizeof(m->asked));
+	}
 }
 
 /* The masks of a task, and what its state says. */
@@ -487,7 +545,7 @@ int ucg_watch_end(struct watch_args *args)
 		if (__sync_val_compare_and_swap(&s->word, args->word,
 						args->word & ~WATCH_UNSETTLED) == args->word) {
 			__builtin_memcpy(s->asked, m->asked, sizeof(s->asked));
-			s->has_asked = args->has_asked != 0;
+			s->has_asked = args->has_asked ? WATCH_ASKED : WATCH_ASKED_NOT;
 			args->err = 0;
 		}
 	}
@@ -512,7 +570,10 @@ int ucg_watch_mark(struct watch_args *args)
 		__sync_fetch_and_or(&s->word, WATCH_UNSETTLED);
 		if (args->with_asked) {
 			__builtin_memcpy(s->asked, m->asked, sizeof(s->asked));
-			s->has_asked = args->has_asked != 0;
+			s->has_asked = args->has_asked ? WATCH_ASKED : WATCH_ASKED_NOT;
+		} else if (s->has_asked == WATCH_ASKED_BY_MAKER) {
+			/* It was made where that is ours, and goes somewhere else. */
+			s->has_asked = WATCH_ASKED_NOT;
 		}
 		args->err = 0;
 	}

@@ -35,8 +35,7 @@ _Static_assert(sizeof(((struct task_affinity *)0)->now) == sizeof(((struct watch
 	       "the masks of the public header are the programs'");
 _Static_assert(WATCH_GIVEN == (int)CGROUP_AFFINITY_GIVEN &&
 		       WATCH_GIVEN_BY_OTHER == (int)CGROUP_AFFINITY_GIVEN_BY_OTHER &&
-		       WATCH_BORN_IN_QUESTION == (int)CGROUP_AFFINITY_BORN_IN_QUESTION &&
-		       WATCH_BORN_UNLIKE == (int)CGROUP_AFFINITY_BORN_UNLIKE,
+		       WATCH_BORN == (int)CGROUP_AFFINITY_BORN,
 	       "the reasons of the public header are the programs'");
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -191,7 +190,7 @@ static void take(void *arg, const void *record, uint32_t size)
 
 	(void)size;
 	if (e->tid_type >> WATCH_TYPE_SHIFT == WATCH_AFFINITY)
-		core_affinity_changed(core, tid, (enum cgroup_affinity_why)e->arg, (pid_t)e->token);
+		core_affinity_changed(core, tid, (enum cgroup_affinity_why)e->arg);
 	else
 		core_namespaces_changed(core, tid, (pid_t)e->arg, e->token);
 }
@@ -200,7 +199,7 @@ void watch_drain(struct watch *w, struct core *core)
 {
 	ring_consume(&w->log, ring_end(&w->log), take, core);
 	if (__atomic_exchange_n(&w->skel->bss->lost_affinity, 0, __ATOMIC_SEQ_CST))
-		core_affinity_changed(core, 0, CGROUP_AFFINITY_GIVEN_BY_OTHER, 0);
+		core_affinity_changed(core, 0, CGROUP_AFFINITY_GIVEN_BY_OTHER);
 	if (__atomic_exchange_n(&w->skel->bss->lost_namespaces, 0, __ATOMIC_SEQ_CST))
 		core_namespaces_changed(core, 0, 0, 0);
 }

@@ -10,7 +10,7 @@
 #define WATCH_MASK_WORDS 32 /* of 64 CPUs */
 
 enum watch_event_type {
-	WATCH_AFFINITY = 1, /* arg: why, see below; token: the maker's tid */
+	WATCH_AFFINITY = 1, /* arg: why, see below */
 	WATCH_NAMESPACES, /* arg: the tid of the task whose change of namespaces it goes back to */
 };
 
@@ -20,8 +20,7 @@ enum watch_event_type {
 enum watch_why {
 	WATCH_GIVEN,
 	WATCH_GIVEN_BY_OTHER,
-	WATCH_BORN_IN_QUESTION,
-	WATCH_BORN_UNLIKE,
+	WATCH_BORN,
 };
 
 /* Tid 0: somebody, it is not known who. */
@@ -31,6 +30,17 @@ struct watch_event {
 	__u64 token; /* WATCH_NAMESPACES: the state's `namespaces` */
 };
 
+/* What the mask `asked` of a task's state is. */
+enum watch_asked {
+	WATCH_ASKED_NOT, /* nothing */
+	WATCH_ASKED,	 /* what it asked for, itself or through its makers */
+	/*
+	 * Of a task in question: the kernel's note of the last request its maker made, when it was
+	 * born. The task's own may be of a time when both were somewhere else.
+	 */
+	WATCH_ASKED_BY_MAKER,
+};
+
 /*
  * What is kept for a task whose affinity or namespaces are in question. `word`: a number that counts
  * up with each question, and the two bits below.
@@ -38,7 +48,7 @@ struct watch_event {
 struct watch_state {
 	__u64 word;
 	__u64 namespaces; /* what has not been dealt with: a number << 32 | tid it goes back to */
-	__u64 has_asked;
+	__u64 has_asked;  /* enum watch_asked */
 	__u64 asked[WATCH_MASK_WORDS]; /* the affinity it asked for, as it was given */
 };
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "slow_forks.h"
 #include "tap.h"
 
 #define N_ESCAPES 200
@@ -603,6 +604,9 @@ int main(int argc, char **argv)
 	test_breed_after_escape();
 	test_given_by_other();
 	test_other_namespace();
+	set_cpus(dir_x, mask_a);
+	set_cpus(dir_y, mask_b);
+	test_slow_forks(top, dir_x, dir_y, look_at_ucgroup);
 	test_moves(atoi(argv[2]));
 	test_herd();
 	for (int i = 0; i < 100 && (rmdir(dir_x) || rmdir(dir_y)) && errno == EBUSY; i++)
