@@ -14,20 +14,27 @@ static struct open_file *open_file(struct cgroup_file *file)
 	return (struct open_file *)file;
 }
 
-/* Appends N in decimal and a newline; how many bytes. */
+/* Appends N in decimal and a newline; how many bytes. Two digits at a time, from the last. */
 static size_t put_pid(char *p, pid_t n)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	uint32_t left = (uint32_t)n;
 	char digits[12];
-	size_t len = 0, i = 0;
+	size_t at = sizeof(digits);
 
-	do {
-		digits[len++] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	while (len)
-		p[i++] = digits[--len];
-	p[i++] = '\n';
-	return i;
+	digits[--at] = '\n';
+	for (; left >= 100; left /= 100) {
+		at -= 2;
+		memcpy(&digits[at], &pairs[left % 100 * 2], 2);
+	}
+	digits[--at] = (char)('0' + left % 10);
+	if (left >= 10)
+		digits[--at] = (char)('0' + left / 10);
+	memcpy(p, &digits[at], sizeof(digits) - at);
+	return sizeof(digits) - at;
 }
 
 static uint32_t pid_ns_of(const struct core *core, pid_t tid)
@@ -51,7 +58,7 @@ static int translate(struct core *core, pid_t reader, pid_t *pids, size_t *n)
 			pids[n_named++] = pids[i];
 		n_gone += pids[i] < 0;
 	}
-	*n = pids_sort(pids, n_named);
+	*n = core_sort_pids(pids, n_named);
 	return n_gone;
 }
 

@@ -311,6 +311,8 @@ int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct c
  * The tasks of CGRP, settled, ascending; as tids or as tgids each once. free() it. -ENOMEM.
  */
 int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n);
+/* Ascending, each once; how many are left. They are from 0 to CORE_MAX_TID - 1. */
+size_t core_sort_pids(pid_t *pids, size_t n);
 
 /* ---- attributes: what chown, chmod and xattrs leave on a directory or a file ----------------- */
 

@@ -283,8 +283,6 @@ void csets_exit(struct core *core);
 /* task.c */
 const struct task *core_task(const struct core *core, pid_t tid);
 void tasks_exit(struct core *core);
-/* Ascending, each once; how many that are. */
-size_t pids_sort(pid_t *pids, size_t n);
 /* Before a move is made: its being told may be lost. -ENOMEM. */
 int core_note_move(struct core *core, const struct own_move *move);
 void core_unnote_move(struct core *core); /* the last one was not made */

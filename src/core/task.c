@@ -561,23 +561,6 @@ static void list_root(struct core *core, struct cgroup *root, struct pid_array *
 	}
 }
 
-static int compare_pids(const void *a, const void *b)
-{
-	return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
-}
-
-size_t pids_sort(pid_t *pids, size_t n)
-{
-	size_t unique = 0;
-
-	if (n)
-		qsort(pids, n, sizeof(*pids), compare_pids);
-	for (size_t i = 0; i < n; i++)
-		if (!unique || pids[unique - 1] != pids[i])
-			pids[unique++] = pids[i];
-	return unique;
-}
-
 int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 {
 	struct core *core = cgrp->h->core;
@@ -595,7 +578,7 @@ int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 		return -ENOMEM;
 	}
 	*pids = a.pids;
-	*n = a.pids ? pids_sort(a.pids, a.n) : 0;
+	*n = core_sort_pids(a.pids, a.n);
 	return 0;
 }
 

@@ -249,25 +249,6 @@ static int add_subtree(struct client *c, struct cgroup *top, bool threads, struc
 	}
 }
 
-static int compare_pids(const void *a, const void *b)
-{
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The same process can be in several cgroups, one thread here and one there. */
-static void sort_unique(struct pids *all)
-{
-	size_t i, n = 0;
-
-	qsort(all->p, all->n, sizeof(*all->p), compare_pids);
-	for (i = 0; i < all->n; i++)
-		if (!n || all->p[i] != all->p[n - 1])
-			all->p[n++] = all->p[i];
-	all->n = n;
-}
-
 /*
  * In the client's numbers; who has none there is left out. -EOPNOTSUPP rather than numbers that
  * mean somebody else to the client, who may be about to signal them.
@@ -309,7 +290,8 @@ static void list(struct client *c, const struct wire_request *req)
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
 	} else {
-		sort_unique(&all);
+		/* The same process can be in several cgroups, one thread here and one there. */
+		all.n = core_sort_pids(all.p, all.n);
 		start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
 		wire_put_u32(&c->out, (uint32_t)all.n);
 		wire_put(&c->out, all.p, all.n * sizeof(*all.p));

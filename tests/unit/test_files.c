@@ -924,6 +924,40 @@ static void test_other_pid_namespace(void **state)
 	fw_free(fw);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Few are compared, many dealt out; either way each is there once. */
+static void test_sorting(void **state)
+{
+	static const size_t sizes[] = {0, 1, 2, 127, 128, 129, 5000};
+	static pid_t pids[5000], want[5000];
+	uint32_t seed = 1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t n = sizes[i], unique = 0;
+
+		for (size_t k = 0; k < n; k++) {
+			seed = seed * 1664525 + 1013904223;
+			pids[k] = k % 3 ? (pid_t)(seed >> 10) : (pid_t)(seed >> 28);
+		}
+		if (n > 1)
+			pids[1] = CORE_MAX_TID - 1;
+		memcpy(want, pids, n * sizeof(*want));
+		qsort(want, n, sizeof(*want), ascending);
+		for (size_t k = 0; k < n; k++)
+			if (!unique || want[unique - 1] != want[k])
+				want[unique++] = want[k];
+		assert_int_equal(core_sort_pids(pids, n), unique);
+		assert_memory_equal(pids, want, unique * sizeof(*want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -944,6 +978,7 @@ int main(void)
 		cmocka_unit_test(test_unbound),
 		cmocka_unit_test(test_release_agent),
 		cmocka_unit_test(test_other_pid_namespace),
+		cmocka_unit_test(test_sorting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
