@@ -4,8 +4,8 @@
  * listens is told.
  *
  * Invariants:
- * - Delivery happens in a turn of the loop of its own, never inside the request that made a cgroup
- *   idle, so it holds up nobody who caused it.
+ * - Delivery happens between the turns of the loop, never inside the request that made a cgroup idle,
+ *   so it holds up nobody who caused it.
  * - Each hierarchy's releases are delivered in the order in which they fell due. A release that has
  *   to wait, for a free place among the running agents or because no process could be made, holds
  *   back those behind it in its hierarchy and no others.
@@ -38,6 +38,7 @@ struct run {
 
 struct agents {
 	uv_async_t wake;
+	bool due;
 	uv_timer_t retry_timer;
 	LIST_HEAD(, run) running; /* those that are starting included */
 	struct run *retry;	  /* could not be started for want of a process; goes first */
@@ -312,22 +313,31 @@ static void on_retry(uv_timer_t *timer)
 	agents_wake(d);
 }
 
-static void on_wake(uv_async_t *wake)
+void agents_look(struct daemon *d)
 {
-	struct daemon *d = wake->data;
+	struct agents *a = d->agents;
 	struct hierarchy *h, *next;
 	bool more = false;
 
+	if (!a->due || d->stopping)
+		return;
+	a->due = false;
 	/* Nothing here dissolves a hierarchy, so NEXT stays good. */
 	for (h = core_hierarchy_next(d->core, NULL); h; h = next) {
 		next = core_hierarchy_next(d->core, h);
 		if (core_releases_pending(h))
 			more |= deliver_some(d, h);
 	}
+	/* Others have their turn first. */
 	if (more)
 		agents_wake(d);
-	if (d->agents->retry && !uv_is_active((uv_handle_t *)&d->agents->retry_timer))
-		uv_timer_start(&d->agents->retry_timer, on_retry, RETRY_MS, 0);
+	if (a->retry && !uv_is_active((uv_handle_t *)&a->retry_timer))
+		uv_timer_start(&a->retry_timer, on_retry, RETRY_MS, 0);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	(void)wake; /* It only ends the sleep: agents_look() comes before the next. */
 }
 
 /* ---- start and end ---------------------------------------------------------------------------- */
@@ -349,8 +359,11 @@ int agents_start(struct daemon *d)
 
 void agents_wake(struct daemon *d)
 {
-	if (d->agents && !d->stopping)
-		uv_async_send(&d->agents->wake);
+	if (!d->agents || d->stopping)
+		return;
+	d->agents->due = true;
+	/* In case the last look before the sleep has been. */
+	uv_async_send(&d->agents->wake);
 }
 
 void agents_get_stats(const struct daemon *d, struct agents_stats *stats)

@@ -316,6 +316,7 @@ static void read_some(struct client *c)
 	take_input(c, data, (size_t)n);
 	if (!c->closing)
 		client_flush(c);
+	spin_request(c->d);
 }
 
 static void on_client(uv_poll_t *poll, int status, int events)

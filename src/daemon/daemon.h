@@ -46,6 +46,14 @@ struct sweep {
 	pid_t pid;
 };
 
+/* See spin.c. */
+struct spin {
+	uv_idle_t idle;
+	uint64_t last; /* request, by uv_hrtime() */
+	unsigned int misses;
+	bool possible;
+};
+
 struct daemon {
 	struct options opts;
 	char run_dir[PATH_MAX];
@@ -58,6 +66,7 @@ struct daemon {
 	uv_loop_t loop;
 	uv_poll_t tracker_poll;
 	uv_prepare_t before_sleep;
+	struct spin spin;
 	uv_timer_t ticks[CORE_MAX_SUBSYS]; /* by subsystem; data is NULL until first used */
 	uv_async_t kick;		   /* a css reference was put: settle */
 	uv_signal_t on_term, on_int;
@@ -79,6 +88,8 @@ struct daemon {
 	struct sweep sweep;
 	LIST_HEAD(, program) programs; /* that execute */
 	uv_signal_t on_child;
+	uv_work_t first_work;
+	int null_fd; /* of /dev/null, for programs; -1: not open */
 	struct control *control;
 	struct agents *agents;
 	struct waits *waits;
@@ -123,6 +134,14 @@ extern const struct core_ops daemon_core_ops;
 /* As core_ops.watch_fd. */
 int fds_watch(struct daemon *d, int fd, void (*fn)(void *arg, int fd), void *arg);
 
+/* ---- spin.c: staying awake between requests ----------------------------------------------------- */
+
+int spin_start(struct daemon *d);
+/* A request has been handled. */
+void spin_request(struct daemon *d);
+/* Right before the loop would sleep: makes it look again instead. */
+void spin_before_sleep(struct daemon *d);
+
 /* ---- plugin.c --------------------------------------------------------------------------------- */
 
 /* Register what is built in, then the plug-ins of the command line. Messages have been logged. */
@@ -153,7 +172,9 @@ int programs_start(struct daemon *d);
 int program_start(struct daemon *d, struct program *p);
 /* It goes on by itself; on_end is not called any more. */
 void program_forget(struct daemon *d, struct program *p);
+/* Stop before the loop is closed, free after. */
 void programs_stop(struct daemon *d);
+void programs_free(struct daemon *d);
 
 /* ---- agents.c --------------------------------------------------------------------------------- */
 
@@ -164,8 +185,10 @@ struct agents_stats {
 	unsigned int running;
 };
 int agents_start(struct daemon *d);
-/* H has releases queued: deliver them from the loop, soon. */
+/* Releases are queued: they are delivered before the loop sleeps. */
 void agents_wake(struct daemon *d);
+/* Deliver what may be delivered now. Before each sleep. */
+void agents_look(struct daemon *d);
 void agents_get_stats(const struct daemon *d, struct agents_stats *stats);
 /* Running agents go on by themselves. Stop before the loop is closed, free after. */
 void agents_stop(struct daemon *d);

@@ -181,11 +181,14 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
 	struct daemon *d = prepare->data;
 
+	core_settle(d->core);
+	agents_look(d);
 	do {
 		core_settle(d->core);
 		waits_look(d);
 		core_reap_hierarchies(d->core);
 	} while (!d->tracker_ops->may_sleep(d->tracker));
+	spin_before_sleep(d);
 }
 
 static void on_kick(uv_async_t *async)
@@ -203,6 +206,11 @@ static void on_signal(uv_signal_t *handle, int signum)
 	shutdown_begin(d);
 }
 
+static void on_served(void *arg)
+{
+	spin_request(arg);
+}
+
 static void log_from_fs(void *arg, int priority, const char *fmt, va_list ap)
 {
 	daemon_vlog(arg, priority, fmt, ap);
@@ -210,7 +218,11 @@ static void log_from_fs(void *arg, int priority, const char *fmt, va_list ap)
 
 static int start_core(struct daemon *d)
 {
-	struct fs_config config = {.loop = &d->loop, .owner = d->uid, .log = log_from_fs, .arg = d};
+	struct fs_config config = {.loop = &d->loop,
+				   .owner = d->uid,
+				   .log = log_from_fs,
+				   .served = on_served,
+				   .arg = d};
 	int rc;
 
 	d->core = core_new(&daemon_core_ops, d, d->opts.tracker_opts.max_csets);
@@ -262,6 +274,8 @@ static int start_all(struct daemon *d)
 
 	if (!rc)
 		rc = start_tracker(d);
+	if (!rc)
+		rc = spin_start(d);
 	if (!rc)
 		rc = programs_start(d);
 	if (!rc)
@@ -316,6 +330,7 @@ static void stop_all(struct daemon *d)
 	control_free(d);
 	waits_free(d);
 	agents_free(d);
+	programs_free(d);
 	plugins_close(d);
 	rundir_remove(d);
 	shutdown_done(d);
@@ -381,6 +396,7 @@ int main(int argc, char **argv)
 		.lock_fd = -1,
 		.ready_fd = -1,
 		.asker_fd = -1,
+		.null_fd = -1,
 		.uid = geteuid(),
 	};
 	int rc;

@@ -107,6 +107,8 @@ static void serve(uv_poll_t *poll, int status, int events)
 			break;
 		}
 		fuse_session_process_buf(m->se, &m->fs->request);
+		if (m->fs->config.served)
+			m->fs->config.served(m->fs->config.arg);
 	}
 	/* An error from poll(2): the connection has ended. */
 	if (status)
