@@ -8,7 +8,9 @@
 #	sudo make stress        the stress test at its large size
 #	sudo make differential  the comparison with the kernel's cgroup v1 at its large size
 #	make property           the core against a naive model, at its large size
-#	sudo make bench         measurements
+#	sudo make bench         ucgroup beside the kernel's cgroup v1; draws docs/performance.svg
+#	sudo make bench-scale   up to a million groups; draws docs/performance-scale.svg
+#	make bench-check        instruction counts of the core beside those written down
 #	make check              formatting, static analysis, sanitizers, valgrind, fuzzing
 #	sudo make install       PREFIX=/usr/local, DESTDIR= for packages
 #	make clean
@@ -46,6 +48,12 @@ property: build
 bench: build
 	@scripts/as-root bench/run $(BUILD)
 
+bench-scale: build
+	@scripts/as-root bench/scale $(BUILD)
+
+bench-check: build
+	@$(AS_OWNER) bench/check $(BUILD)
+
 check: deps
 	@$(AS_OWNER) scripts/check $(BUILD)
 
@@ -57,4 +65,4 @@ install: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps build demo test stress differential property bench check install clean
+.PHONY: all deps build demo test stress differential property bench bench-scale bench-check check install clean
