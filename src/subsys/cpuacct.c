@@ -457,7 +457,7 @@ static int read_stat(struct cgroup_file *file, struct cgroup_seq *seq)
 {
 	uint64_t tick = 1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
 	struct times t;
-	int err = total(&cpuacct_subsys, file->cgrp, &t);
+	int err = used(file->cgrp, &t);
 
 	if (err)
 		return err;
