@@ -41,7 +41,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define PF_EXITING 0x00000004
 
-/* Every flag of clone(), unshare() and setns() that stands for a namespace. */
+/* Every flag of clone() and unshare() that stands for a namespace. */
 #define CLONE_NEW_ANY 0x7e020080
 
 /* ---- the few kernel structures we look into, relocated when loaded ---------------------------- */
@@ -301,7 +301,7 @@ int BPF_PROG(ucg_watch_fork, struct task_struct *child, __u64 clone_flags)
 
 /* ---- system calls ------------------------------------------------------------------------------ */
 
-enum call { CALL_OTHER, CALL_SETAFFINITY, CALL_UNSHARE, CALL_SETNS };
+enum call { CALL_OTHER, CALL_SETAFFINITY, CALL_UNSHARE };
 
 struct syscall {
 	enum call call;
@@ -326,10 +326,8 @@ static __always_inline struct syscall which_call(struct pt_regs *regs)
 	switch (nr) {
 	case 203:
 	case 272:
-	case 308:
 	case 241:
 	case 310:
-	case 346:
 		break;
 	default:
 		return sc;
@@ -340,8 +338,6 @@ static __always_inline struct syscall which_call(struct pt_regs *regs)
 		sc.call = CALL_SETAFFINITY;
 	else if (nr == (compat ? 310 : 272))
 		sc.call = CALL_UNSHARE;
-	else if (nr == (compat ? 346 : 308))
-		sc.call = CALL_SETNS;
 	sc.arg[0] = compat ? (__u32)regs->bx : regs->di;
 	sc.arg[1] = compat ? (__u32)regs->cx : regs->si;
 	sc.arg[2] = compat ? (__u32)regs->dx : regs->dx;
@@ -360,10 +356,8 @@ static __always_inline struct syscall which_call(struct pt_regs *regs)
 	switch (nr) {
 	case 122:
 	case 97:
-	case 268:
 	case 241:
 	case 337:
-	case 375:
 		break;
 	default:
 		return sc;
@@ -374,8 +368,6 @@ static __always_inline struct syscall which_call(struct pt_regs *regs)
 		sc.call = CALL_SETAFFINITY;
 	else if (nr == (compat ? 337 : 97))
 		sc.call = CALL_UNSHARE;
-	else if (nr == (compat ? 375 : 268))
-		sc.call = CALL_SETNS;
 	sc.arg[0] = regs->orig_x0;
 	sc.arg[1] = regs->regs[1];
 	sc.arg[2] = regs->regs[2];
@@ -450,7 +442,7 @@ static __always_inline int on_call(struct pt_regs *regs, long ret, bool with_vpi
 			on_setaffinity(&sc, with_vpid);
 		return 0;
 	}
-	if (!want_namespaces || (sc.call == CALL_UNSHARE && !(sc.arg[0] & CLONE_NEW_ANY)))
+	if (!want_namespaces || !(sc.arg[0] & CLONE_NEW_ANY))
 		return 0;
 	self = bpf_get_current_task_btf();
 	change_namespaces(self, (__u32)self->pid);
