@@ -426,19 +426,21 @@ static ssize_t read_file(struct cgroup_file *file, char *buf, size_t size, off_t
 		return cft->read(file, buf, size, off);
 	if (!cft->read_u64 && !cft->read_s64 && !cft->read_seq)
 		return -EINVAL;
-	/* A read from the start sees what is now; those that follow see the same text. */
-	if (off == 0 || !of->text_made) {
+	if (off < 0)
+		return -EINVAL;
+	/* A read sees what is now; one that goes on where the last one ended sees the same text. */
+	if (off == 0 || off != of->text_at || !of->text_made) {
 		err = make_text(of);
 		if (err)
 			return err;
 	}
-	if (off < 0)
-		return -EINVAL;
+	of->text_at = off;
 	if ((size_t)off >= of->text_len)
 		return 0;
 	if (size > of->text_len - (size_t)off)
 		size = of->text_len - (size_t)off;
 	memcpy(buf, of->text + off, size);
+	of->text_at += (off_t)size;
 	return (ssize_t)size;
 }
 

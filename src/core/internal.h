@@ -149,6 +149,7 @@ struct open_file {
 	struct cgroup_subsys *ss;
 	char *text; /* what reads hand out */
 	size_t text_len;
+	off_t text_at; /* where the last read ended */
 	bool text_made;
 	bool owner;	 /* core_cred.owner of the opener */
 	uint32_t pid_ns; /* whose numbers the text has, as of core_ops.pid_ns */

@@ -508,7 +508,7 @@ static void test_raw(void **state)
 	fw_free(fw);
 }
 
-/* Printed once at the first read; a read from the start prints it anew; the rest share a text. */
+/* Printed anew by each read but one that goes on where the last one ended. */
 static void test_reading_in_pieces(void **state)
 {
 	struct hierarchy *h;
@@ -525,17 +525,21 @@ static void test_reading_in_pieces(void **state)
 	assert_int_equal(n, 0);
 	assert_string_equal(all, "<abc>1\n");
 	strcpy(k.text, "longer");
-	assert_int_equal(core_file_read(file, buf, sizeof(buf), 3, &root_cred), 4);
-	assert_memory_equal(buf, "c>1\n", 4);
-	assert_int_equal(core_file_read(file, buf, sizeof(buf), 0, &root_cred), 10);
-	assert_memory_equal(buf, "<longer>2\n", 10);
-	assert_int_equal(core_file_read(file, buf, sizeof(buf), 10, &root_cred), 0);
+	assert_int_equal(core_file_read(file, buf, 3, 7, &root_cred), 0);
+	assert_int_equal(core_file_read(file, buf, 3, 3, &root_cred), 3);
+	assert_memory_equal(buf, "nge", 3);
+	strcpy(k.text, "short");
+	assert_int_equal(core_file_read(file, buf, sizeof(buf), 6, &root_cred), 4);
+	assert_memory_equal(buf, "r>2\n", 4);
+	assert_int_equal(core_file_read(file, buf, sizeof(buf), 0, &root_cred), 9);
+	assert_memory_equal(buf, "<short>3\n", 9);
+	assert_int_equal(core_file_read(file, buf, sizeof(buf), 9, &root_cred), 0);
 	assert_int_equal(core_file_read(file, buf, sizeof(buf), 1000000, &root_cred), 0);
 	core_file_release(file);
 	/* first read at an odd offset */
 	file = open_file(root, "k.text", O_RDONLY, &root_cred);
-	assert_int_equal(core_file_read(file, buf, 4, 7, &root_cred), 3);
-	assert_memory_equal(buf, ">3\n", 3);
+	assert_int_equal(core_file_read(file, buf, 4, 6, &root_cred), 3);
+	assert_memory_equal(buf, ">5\n", 3);
 	core_file_release(file);
 	fw_free(fw);
 }
