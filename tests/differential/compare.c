@@ -112,27 +112,64 @@ static void explain(const struct diff *d, const char *what)
 		 text[UCG]);
 }
 
+/* A list of tasks as the driver sees it, in the numbers of the namespace NS. */
+static void translate(const struct run *run, int ns, struct reply *r)
+{
+	char *end = r->data + r->len, *out = r->data;
+
+	for (char *p = r->data; p < end; p = memchr(p, '\n', (size_t)(end - p)) + 1) {
+		int slot = pool_find(&run->pool, atoi(p), 0);
+		pid_t tid;
+
+		/* Never longer than what was there: numbers of inner namespaces are small. */
+		if (slot >= 0 && run->pool.task[slot].ns == ns &&
+		    !pool_tid(&run->pool, slot, ns, &tid))
+			out += sprintf(out, "%d\n", tid);
+	}
+	r->len = (size_t)(out - r->data);
+}
+
+/* A reader in another namespace than the picture is of gets, and leaves, a new one. */
+static void take_picture(struct diff *d)
+{
+	static struct command look;
+	static struct reply now;
+	char group[GROUP_PATH];
+
+	tree_path(&d->run->tree, d->group, group, sizeof(group));
+	look.kind = OP_read;
+	snprintf(look.path, sizeof(look.path), "%s/%s", group, d->file);
+	puppet_file_op(&look, V1, &now);
+	if (d->ns)
+		translate(d->run, d->ns, &now);
+	picture_set(d->handle->picture, d->ns, now.data, now.len);
+}
+
 /* A piece of a list of tasks, read through an open file, is a piece of the picture at open. */
 static bool same_as_picture(struct diff *d)
 {
-	const struct handle *h = d->handle;
+	const struct picture *p = d->handle->picture;
 	struct reply *r = d->ucg;
-	size_t at = r->pos < 0 ? 0 : (size_t)r->pos;
-	size_t want = at < h->picture_len ? h->picture_len - at : 0;
+	size_t at = r->pos < 0 ? 0 : (size_t)r->pos, want;
+	bool moved_apart = d->op->off < 0 && d->v1->ret != r->ret;
 
 	/* Pieces of the root's list depend on everybody else's tasks. */
-	if (d->group == GROUP_ROOT || d->run->world->kernel_only)
-		return true;
-	intended_picture_used();
-	if (want > d->command->count)
-		want = d->command->count;
-	if (r->len == want && !memcmp(r->data, h->picture + at, want))
-		return true;
-	d->v1->len = want;
-	d->v1->ret = (long)want;
-	memcpy(d->v1->data, h->picture + at, want);
-	explain(d, "not what was there at open (shown for v1)");
-	return false;
+	if (d->group != GROUP_ROOT && !d->run->world->kernel_only) {
+		intended_picture_used();
+		if (p->ns != d->ns)
+			take_picture(d);
+		want = at < p->len ? p->len - at : 0;
+		if (want > d->command->count)
+			want = d->command->count;
+		if (r->len != want || memcmp(r->data, p->data + at, want)) {
+			d->v1->len = want;
+			d->v1->ret = (long)want;
+			memcpy(d->v1->data, p->data + at, want);
+			explain(d, "not what was there at open (shown for v1)");
+			return false;
+		}
+	}
+	return !moved_apart || !intended_seek(d, (long)at + r->ret);
 }
 
 static bool equal(const struct reply *a, const struct reply *b)

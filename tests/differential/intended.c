@@ -38,10 +38,27 @@ static int write_level(const struct diff *d, enum side side, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
+/* The slot whose number was written, however it was: -1, none. */
+static int slot_written(const struct diff *d)
+{
+	const char *p = d->command->data[V1], *end = p + d->command->len[V1];
+	int slot = op_named_slot(d->op->data);
+	char number[64];
+	long n;
+
+	if (slot >= 0)
+		return slot;
+	while (p < end && (isspace((unsigned char)*p) || (unsigned char)*p == 0xa0))
+		p++;
+	snprintf(number, sizeof(number), "%.*s", (int)(end - p < 32 ? end - p : 32), p);
+	n = strtol(number, NULL, 0);
+	return n > 0 && n <= INT_MAX ? pool_find(&d->run->pool, (pid_t)n, d->ns) : -1;
+}
+
 /* v1 took the number and moved; so shall ucgroup. */
 static int move_too(struct diff *d)
 {
-	int slot = op_named_slot(d->op->data);
+	int slot = slot_written(d);
 	char text[16];
 	pid_t tid;
 
@@ -108,6 +125,14 @@ static int remove_quietly(const char *path)
 	return err;
 }
 
+static void drop_last_slash(char *path)
+{
+	size_t len = strlen(path);
+
+	if (len && path[len - 1] == '/')
+		path[len - 1] = '\0';
+}
+
 static int undo_long_name(struct diff *d)
 {
 	char path[PATH_MAX], path2[PATH_MAX];
@@ -116,11 +141,28 @@ static int undo_long_name(struct diff *d)
 		return 0;
 	snprintf(path, sizeof(path), "%.64s/%.2000s", shared->base[V1], d->command->path);
 	snprintf(path2, sizeof(path2), "%.64s/%.2000s", shared->base[V1], d->command->path2);
+	drop_last_slash(path);
 	if (d->op->kind == OP_mkdir)
 		return remove_quietly(path);
+	if (d->op->kind == OP_hmkdir) {
+		tree_path(&d->run->tree, d->group, path2, GROUP_PATH);
+		snprintf(path, sizeof(path), "%.64s/%.1300s/%.2000s", shared->base[V1], path2,
+			 d->command->path);
+		return remove_quietly(path);
+	}
 	if (d->op->kind == OP_rename)
 		return rename(path2, path);
 	return 0;
+}
+
+int intended_seek(const struct diff *d, long to)
+{
+	struct command *c = &shared->channel[d->op->slot].command;
+
+	c->kind = OP_hseek;
+	c->off = to;
+	c->num = SEEK_SET;
+	return pool_ask(&d->run->pool, d->op->slot, d->run->why, sizeof(d->run->why));
 }
 
 /*
@@ -129,14 +171,9 @@ static int undo_long_name(struct diff *d)
  */
 static int rewind_both(const struct diff *d)
 {
-	struct command *c = &shared->channel[d->op->slot].command;
-
 	if (d->op->kind != OP_hwrite || d->op->off >= 0 || d->v1->ret == d->ucg->ret)
 		return 0;
-	c->kind = OP_hseek;
-	c->off = 0;
-	c->num = SEEK_SET;
-	return pool_ask(&d->run->pool, d->op->slot, d->run->why, sizeof(d->run->why));
+	return intended_seek(d, 0);
 }
 
 /* ---- when ---------------------------------------------------------------------------------- */
@@ -241,7 +278,7 @@ static bool is_agent_not_absolute(const struct diff *d)
 
 static bool names_zombie(const struct diff *d)
 {
-	int slot = op_named_slot(d->op->data);
+	int slot = slot_written(d);
 	enum task_state state = slot < 0 ? TASK_NONE : d->run->pool.task[slot].state;
 
 	return writes(d) && d->tasks && d->ucg->err == ESRCH &&
@@ -260,6 +297,23 @@ static bool is_pwrite_to_read_only(const struct diff *d)
 {
 	return d->op->kind == OP_hwrite && d->op->off >= 0 && d->v1->err == ESPIPE &&
 	       d->ucg->err == EBADF;
+}
+
+/* Different numbers, or too small or too large to be any. */
+static bool is_seek_to_elsewhere(const struct diff *d)
+{
+	return d->op->kind == OP_hseek && (!d->v1->err || d->v1->err == EINVAL) &&
+	       (!d->ucg->err || d->ucg->err == EINVAL);
+}
+
+static bool is_place_in_directory(const struct diff *d)
+{
+	return is_seek_to_elsewhere(d) && d->handle->dir;
+}
+
+static bool is_place_when_appending(const struct diff *d)
+{
+	return is_seek_to_elsewhere(d) && d->handle->append && d->op->num == SEEK_CUR;
 }
 
 static bool is_empty_write_to_removed(const struct diff *d)
@@ -320,6 +374,13 @@ static struct entry {
 	{"an empty write after removal",
 	 "an empty write is 0 bytes and no effect; the file system is not asked",
 	 is_empty_write_to_removed, NULL, 0},
+	{"a position in a directory",
+	 "means something to its file system alone; the kernel's are hashes of names",
+	 is_place_in_directory, NULL, 0},
+	{"the position after appending",
+	 "is behind what was written at the end of a file of 0 bytes, as on other file systems; the "
+	 "kernel's cgroup files add up what was written",
+	 is_place_when_appending, NULL, 0},
 	{"a seek after removal",
 	 "ENODEV is for reads and writes; a seek is answered without asking the file system",
 	 is_seek_in_removed, NULL, 0},

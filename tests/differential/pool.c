@@ -106,9 +106,25 @@ static int wait_word(_Atomic uint32_t *word, uint32_t until, const char *what, c
 
 /* ---- the book ------------------------------------------------------------------------------ */
 
+struct picture *picture_set(struct picture *p, int ns, const char *data, size_t len)
+{
+	if (!p)
+		p = calloc(1, sizeof(*p));
+	p->ns = ns;
+	p->len = len;
+	p->data = realloc(p->data, len + 1);
+	memcpy(p->data, data, len);
+	return p;
+}
+
 void handle_drop(struct handle *h)
 {
-	free(h->picture);
+	struct picture *p = h->picture;
+
+	if (p && --p->refs == 0) {
+		free(p->data);
+		free(p);
+	}
 	*h = (struct handle){0};
 }
 
@@ -116,11 +132,8 @@ static void handles_copy(struct proc *to, const struct proc *from)
 {
 	for (int i = 0; i < HANDLES; i++) {
 		to->handle[i] = from->handle[i];
-		if (from->handle[i].picture) {
-			to->handle[i].picture = malloc(from->handle[i].picture_len + 1);
-			memcpy(to->handle[i].picture, from->handle[i].picture,
-			       from->handle[i].picture_len);
-		}
+		if (from->handle[i].picture)
+			from->handle[i].picture->refs++;
 	}
 }
 

@@ -21,14 +21,22 @@ enum task_state {
 	TASK_ZOMBIE	  /* its process died and was not reaped */
 };
 
+/* What a list of tasks must show through an open file, which processes may share by fork. */
+struct picture {
+	int refs;
+	int ns; /* whose numbers these are */
+	size_t len;
+	char *data;
+};
+
 /* What a process has open under a handle's number. */
 struct handle {
 	bool used;
-	bool dir, tasks; /* a directory; a list of tasks (`tasks`, `cgroup.procs`) */
-	int group;	 /* tree.h */
-	char file[32];	 /* the name of the file, "" for a directory */
-	size_t picture_len;
-	char *picture; /* tasks: what it must show; own */
+	bool dir, tasks;	 /* a directory; a list of tasks (`tasks`, `cgroup.procs`) */
+	bool append;		 /* opened with O_APPEND */
+	int group;		 /* tree.h */
+	char file[32];		 /* the name of the file, "" for a directory */
+	struct picture *picture; /* tasks, else NULL */
 };
 
 struct task {
@@ -74,8 +82,9 @@ int pool_tid(const struct pool *pool, int slot, int ns, pid_t *tid);
 /* The slot whose live task or tgid has this number in namespace NS, or -1. */
 int pool_find(const struct pool *pool, pid_t number, int ns);
 
-/* Copies what a process has open to a child, or drops it. */
 void handle_drop(struct handle *h);
+/* P shows DATA, with numbers of the namespace NS, from now on. P NULL: a new one. */
+struct picture *picture_set(struct picture *p, int ns, const char *data, size_t len);
 
 static inline struct proc *pool_proc(struct pool *pool, int slot)
 {

@@ -122,14 +122,13 @@ static void book_open(struct run *run, const struct diff *d)
 	h->group = d->group;
 	h->tasks = d->tasks;
 	h->dir = d->op->num & O_DIRECTORY;
+	h->append = d->op->num & O_APPEND;
 	if (!h->dir)
 		snprintf(h->file, sizeof(h->file), "%.31s", d->file);
 	if (!h->tasks)
 		return;
-	/* The bytes themselves, before anything was taken out: pieces are compared with them. */
-	h->picture = malloc(d->v1->len + 1);
-	h->picture_len = d->v1->len;
-	memcpy(h->picture, d->v1->data, d->v1->len);
+	h->picture = picture_set(NULL, d->ns, d->v1->data, d->v1->len);
+	h->picture->refs = 1;
 }
 
 static int book_tree(struct run *run, const struct diff *d)
@@ -255,6 +254,17 @@ static enum verdict file_op(struct run *run, const struct op *op)
 	return book(run, &d) ? DIFFERENT : SAME;
 }
 
+/* Another agent than ours tells us nothing of these N: none are to be awaited. */
+static int not_told(struct run *run, char paths[][GROUP_PATH], int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct group *g = &run->tree.group[tree_find(&run->tree, paths[i])];
+
+		g->maybe[V1] = g->maybe[UCG] = true;
+	}
+	return 0;
+}
+
 /* Groups that were busy before the operation and are idle after it have been released, once. */
 static int check_releases(struct run *run)
 {
@@ -272,11 +282,10 @@ static int check_releases(struct run *run)
 		len = fd < 0 ? -1 : read(fd, agent, sizeof(agent) - 1);
 		close(fd);
 		agent[len > 0 ? len - 1 : 0] = '\0';
-		/* Another agent than ours tells us nothing. */
 		if (strcmp(agent, run->world->agent[V1]))
-			n = 0;
+			n = not_told(run, paths, n);
 	}
-	return world_await_releases(run->world, paths, n, run->why, sizeof(run->why));
+	return world_await_releases(run->world, &run->tree, paths, n, run->why, sizeof(run->why));
 }
 
 enum verdict run_op(struct run *run, const struct op *op)

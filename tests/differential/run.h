@@ -64,6 +64,9 @@ void intended_listing(enum side side, struct reply *r);
 /* A list read through an open file: compared with the picture taken at open. */
 void intended_picture_used(void);
 
+/* Whoever did D goes to position TO in his open file, on both sides. 0, or -1 and run->why. */
+int intended_seek(const struct diff *d, long to);
+
 /* Says of each entry how often it was met. */
 void intended_report(FILE *out);
 

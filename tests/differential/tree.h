@@ -18,6 +18,11 @@ struct group {
 	char name[260];
 	/* The last census, from the kernel's hierarchy. */
 	bool known, idle, notify;
+	/*
+	 * Released while there was another agent than ours. Releases are told a little later, so if
+	 * ours is set right after it may hear of this one.
+	 */
+	bool maybe[SIDES];
 };
 
 struct tree {

@@ -43,8 +43,9 @@ const char *world_daemon_fate(struct world *w);
 
 /*
  * Waits until each of the N paths has been reported released once by both sides, and nothing else
- * by either. 0, or -1 and WHY.
+ * by either but what TREE says may be. 0, or -1 and WHY.
  */
-int world_await_releases(struct world *w, char paths[][GROUP_PATH], int n, char *why, size_t size);
+int world_await_releases(struct world *w, struct tree *tree, char paths[][GROUP_PATH], int n,
+			 char *why, size_t size);
 
 #endif
