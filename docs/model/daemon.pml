@@ -12,7 +12,13 @@ bool zero[IDS];	     /* emptied, and its count was read as nought */
 #define LISTED_IN_C(t) (list[t] == c)
 #define EMPTIED(c) (live[c] && !ANY_TID(LISTED_IN_C))
 #define HOME_IS_C(s) (ghost_home[s] == c)
-#define LIVES_AT_X(s) (tid_of[s] == x && !exiting[s])
+#ifndef MARKED
+#define MARKED(s) true
+#endif
+#define LIVES_AT_X(s) (tid_of[s] == x && !exiting[s] && MARKED(s))
+#ifndef SAME_TASK
+#define SAME_TASK(tid, who) (ghost_owner[tid] == who)
+#endif
 #define TRULY(t) (id_at[t] >= FIRST -> id_at[t] : NONE)
 #define LISTED_WRONG(t) (!ghost_unsure[t] && list[t] != TRULY(t))
 
@@ -356,7 +362,7 @@ inline move(x_, id_, gen_, to_, who_, who_gen_, made_, made_to_, done_, got_)
 		:: got_ ->
 #ifndef BREAK_MOVE_COUNT_LATE
 			if
-			:: to_ >= FIRST -> count[to_]++
+			:: LOGGED(to_) -> count[to_]++
 			:: else
 			fi;
 #endif
@@ -372,7 +378,7 @@ inline move(x_, id_, gen_, to_, who_, who_gen_, made_, made_to_, done_, got_)
 				if
 				:: done_ ->
 					/* The task that was looked at, not another of its tid. */
-					assert(ghost_owner[x_] == who_ && gen_at[x_] == who_gen_);
+					assert(SAME_TASK(x_, who_) && gen_at[x_] == who_gen_);
 					id_at[x_] = to_;
 					gen_at[x_]++;
 					ghost_home[ghost_owner[x_]] = to_;
@@ -389,19 +395,19 @@ inline move(x_, id_, gen_, to_, who_, who_gen_, made_, made_to_, done_, got_)
 			:: done_ ->
 #ifdef BREAK_MOVE_COUNT_LATE
 				if
-				:: to_ >= FIRST -> count[to_]++
+				:: LOGGED(to_) -> count[to_]++
 				:: else
 				fi;
 #endif
 				if
-				:: id_ >= FIRST -> atomic { assert(count[id_] > 0); count[id_]-- }
+				:: LOGGED(id_) -> atomic { assert(count[id_] > 0); count[id_]-- }
 				:: else
 				fi;
 				commit(DAEMON, MOVED, x_, id_, to_, made_, made_to_)
 			:: else ->
 #ifndef BREAK_MOVE_COUNT_LATE
 				if
-				:: to_ >= FIRST -> atomic { assert(count[to_] > 0); count[to_]-- }
+				:: LOGGED(to_) -> atomic { assert(count[to_] > 0); count[to_]-- }
 				:: else
 				fi;
 #endif

@@ -11,10 +11,7 @@
 inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
 {
 	do
-	::
-#ifndef BREAK_SEEN_LATE
-		atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
-#endif
+	:: atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
 		atomic { set_ = id_at[old_]; gen_ = gen_at[old_]; mark_ = mark_at[old_] };
 		if
 		:: set_ == NONE || mark_ != tg_ -> ok_ = false; break
@@ -22,7 +19,7 @@ inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, 
 		fi;
 #ifndef BREAK_RETID_RESERVE_LATE
 		if
-		:: set_ >= FIRST -> reserve(me_, got_)
+		:: LOGGED(set_) -> reserve(me_, got_)
 		:: else
 		fi;
 #endif
@@ -46,12 +43,9 @@ inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, 
 	:: ok_ ->
 #ifdef BREAK_RETID_RESERVE_LATE
 		if
-		:: set_ >= FIRST -> reserve(me_, got_)
+		:: LOGGED(set_) -> reserve(me_, got_)
 		:: else
 		fi;
-#endif
-#ifdef BREAK_SEEN_LATE
-		atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
 #endif
 		atomic {
 			lives_ = (sid_ == NONE && smark_ == tg_ && id_at[tg_] == sid_ &&
@@ -67,9 +61,9 @@ inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, 
 			fi
 		};
 		if
-		:: set_ == INITIAL
-		:: set_ >= FIRST && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
-		:: set_ >= FIRST && !lives_ ->
+		:: !LOGGED(set_)
+		:: LOGGED(set_) && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
+		:: LOGGED(set_) && !lives_ ->
 			count_down(set_, last_);
 			submit(me_, DIED, old_, set_, 0, made_, 0, last_, first_)
 		fi

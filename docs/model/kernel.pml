@@ -81,9 +81,21 @@ bool ghost_replaying, ghost_asleep;
 
 hidden byte i, j; /* scratch within one step */
 
+/* With PLACES_ONLY there are neither counts nor a log: what is at stake are the places alone. */
+#ifdef PLACES_ONLY
+#define LOGGED(set) false
+#else
+#define LOGGED(set) (set >= FIRST)
+#endif
+
 /* ---- the log ---- */
 
-#ifdef OVERFLOW
+#ifdef PLACES_ONLY
+inline reserve(me_, got_)
+{
+	got_ = true
+}
+#elif defined(OVERFLOW)
 /* May find no room. */
 inline reserve(me_, got_)
 {
@@ -109,6 +121,9 @@ inline reserve(me_, got_)
 
 inline commit(me_, what_, tid_, a_, b_, made_a_, made_b_)
 {
+#ifdef PLACES_ONLY
+	skip
+#else
 	d_step {
 		i = 0;
 		do
@@ -123,6 +138,7 @@ inline commit(me_, what_, tid_, a_, b_, made_a_, made_b_)
 		log_made_b[i] = made_b_;
 		log_owner[i] = 0
 	}
+#endif
 }
 
 inline discard(me_)
@@ -190,7 +206,7 @@ inline count_into(mine_, set_, gen_, made_, last_)
 		assert(set_ != NONE)
 	   };
 		if
-		:: set_ == INITIAL -> break
+		:: !LOGGED(set_) -> break
 		:: else
 		fi;
 #ifndef BREAK_FORK_CHECK_BEFORE_COUNT
@@ -228,7 +244,7 @@ inline fork_hook(me_, mine_, kid_, ktid_, set_, gen_, made_, last_, got_)
 	count_into(mine_, set_, gen_, made_, last_);
 #ifndef BREAK_FORK_RESERVE_LATE
 	if
-	:: set_ != INITIAL ->
+	:: LOGGED(set_) ->
 		reserve(me_, got_);
 #ifdef BREAK_LOST_EARLY
 		if
@@ -252,18 +268,18 @@ inline fork_hook(me_, mine_, kid_, ktid_, set_, gen_, made_, last_, got_)
 	};
 #ifdef BREAK_FORK_RESERVE_LATE
 	if
-	:: set_ != INITIAL -> reserve(me_, got_)
+	:: LOGGED(set_) -> reserve(me_, got_)
 	:: else
 	fi;
 #endif
 	if
-	:: set_ == INITIAL
+	:: !LOGGED(set_)
 #ifdef BORN_MAY_WAKE
 	/* The log fills, or a subsystem wants to hear of forks. */
-	:: set_ != INITIAL && got_ -> submit(me_, BORN, ktid_, set_, 0, made_, 0, true, last_)
+	:: LOGGED(set_) && got_ -> submit(me_, BORN, ktid_, set_, 0, made_, 0, true, last_)
 #endif
-	:: set_ != INITIAL && got_ -> submit(me_, BORN, ktid_, set_, 0, made_, 0, false, last_)
-	:: set_ != INITIAL && !got_ -> tell_lost()
+	:: LOGGED(set_) && got_ -> submit(me_, BORN, ktid_, set_, 0, made_, 0, false, last_)
+	:: LOGGED(set_) && !got_ -> tell_lost()
 	fi;
 	d_step { hook_ends(ktid_); runs[kid_] = true; set_ = 0; gen_ = 0; made_ = 0; got_ = false }
 }
@@ -280,7 +296,7 @@ inline take_place(me_, tid_, set_, made_)
 inline tell_death(me_, tid_, set_, made_, last_, first_, got_)
 {
 	if
-	:: set_ >= FIRST ->
+	:: LOGGED(set_) ->
 #ifdef BREAK_EXIT_COUNT_EARLY
 		count_down(set_, last_);
 #endif
