@@ -18,15 +18,27 @@ static void reply_node(fuse_req_t req, const struct node *n)
 	fuse_reply_entry(req, &e);
 }
 
+/* What a subsystem makes a cgroup for, as ns does, may have happened and not been heard of yet. */
+static int lookup_now(struct fs_mount *m, const struct node *dir, const char *name, struct node *n)
+{
+	int err = node_lookup(dir, name, n);
+
+	if (err != -ENOENT)
+		return err;
+	core_settle(m->fs->config.core);
+	return node_lookup(dir, name, n);
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct fs_mount *m = req_mount(req);
 	struct node dir, n;
-	int err = node_get_dir(req_mount(req), parent, &dir);
+	int err = node_get_dir(m, parent, &dir);
 
 	if (!err && strlen(name) > CORE_NAME_MAX)
 		err = -ENAMETOOLONG;
 	if (!err)
-		err = node_lookup(&dir, name, &n);
+		err = lookup_now(m, &dir, name, &n);
 	if (err)
 		fuse_reply_err(req, -err);
 	else

@@ -51,6 +51,7 @@ static int take_listing(struct fs_mount *m, struct handle *hdl, const struct nod
 	struct cgroup *child;
 	uint64_t *inos;
 
+	core_settle(m->fs->config.core);
 	while (cgroup_file_at(dir->cgrp, n_files))
 		n_files++;
 	inos = reallocarray(hdl->listing, FIRST_REAL + n_files + cgroup_n_children(dir->cgrp),
