@@ -422,12 +422,12 @@ static void tear_down(void)
 
 int main(int argc, char **argv)
 {
-	const struct size small = {.n_forks = 500,
+	const struct size small = {.n_forks = 300,
 				   .n_at_once = 4,
-				   .burn_ms = 300,
+				   .burn_ms = 200,
 				   .n_burners = 3,
 				   .n_threads = 8,
-				   .n_moves = 40};
+				   .n_moves = 24};
 	const struct size large = {.n_forks = 10000,
 				   .n_at_once = 4,
 				   .burn_ms = 5000,

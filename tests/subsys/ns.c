@@ -23,7 +23,7 @@
 #include "common.h"
 #include "tap.h"
 
-#define N_BREEDERS 50
+#define N_BREEDERS 30
 #define N_CHILDREN 4
 
 static const char *top;
