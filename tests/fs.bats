@@ -404,6 +404,212 @@ is() { # GOT EXPECTED
 	grep -q "MODIFY $M/a/notify_on_release" "$UCG_TMP/events"
 }
 
+@test "shells and small tools read and write the files in their own ways" {
+	local pid pids=() lines
+	mkdir "$M/a" "$M/b" "$M/c d"
+	for i in $(seq 12); do
+		stray
+	done
+	# One write of several numbers is one too many ...
+	run sh -c 'printf "%s\n" "$@" >"$0"' "$M/a/tasks" "${STRAYS[@]}"
+	[ "$status" -ne 0 ]
+	is "$(cat "$M/a/tasks")" ""
+	# ... and a write for each is fine.
+	printf '%s\n' "${STRAYS[@]}" | while read -r pid; do echo "$pid" >"$M/a/tasks"; done
+	# bash reads ahead and seeks back.
+	while read -r pid; do
+		pids+=("$pid")
+		echo "$pid" | tee "$M/b/tasks" >/dev/null
+	done <"$M/a/tasks"
+	is "${pids[*]}" "$(printf '%s\n' "${STRAYS[@]}" | sort -n | tr '\n' ' ' | sed 's/ $//')"
+	is "$(cat "$M/a/tasks" "$M/b/tasks" | wc -l)" 12
+	mapfile -t lines <"$M/b/tasks"
+	is "${lines[*]}" "${pids[*]}"
+	is "$(xargs -n 1 echo <"$M/b/tasks" | tr '\n' ' ')" "${pids[*]} "
+	is "$(tail -n 2 "$M/b/tasks" | head -n 1)" "${pids[10]}"
+	is "$(head -c 3 "$M/b/tasks")" "$(printf '%s' "${pids[0]}" | head -c 3)"
+	is "$(sed -n '$p' "$M/b/tasks")" "${pids[11]}"
+	is "$(awk 'END { print NR }' "$M"/[ab]/tasks "$M"/c*/tasks)" 12
+	is "$(sort -rn "$M/b/tasks" | head -n 1)" "${pids[11]}"
+	for pid in $(cat "$M/b/tasks"); do
+		dd if=<(echo "$pid") of="$M/c d/cgroup.procs" conv=notrunc 2>/dev/null
+	done
+	is "$(cat "$M"/c*/cgroup.procs | tr '\n' ' ')" "${pids[*]} "
+	(echo "$BASHPID" >"$M/a/tasks" && is "$(cat "$M/a/tasks" | head -n 1)" "$BASHPID")
+	is "$(sh -c 'echo 0 >"$1"; cat "$1" | head -n 1' - "$M/a/tasks" | wc -l)" 1
+	exec 7>"$M/a/notify_on_release"
+	echo 1 >&7
+	echo 0 >&7
+	echo 1 >&7
+	exec 7>&-
+	is "$(<"$M/a/notify_on_release")" 1
+}
+
+@test "system calls that copy, wait or lock do what a file system's should" {
+	stray
+	mkdir "$M/a"
+	echo "$STRAY" >"$M/a/tasks"
+	py "$STRAY" <<-'E'
+	import fcntl, select, sys
+	want = sys.argv[1].encode() + b"\n"
+	f = M + "/a/tasks"
+	fd = os.open(f, os.O_RDWR)
+	out = os.open(os.environ["UCG_TMP"] + "/out", os.O_RDWR | os.O_CREAT, 0o600)
+	same(os.sendfile(out, fd, 0, 100), len(want))
+	r, w = os.pipe()
+	same(os.splice(fd, w, 100, offset_src=0), len(want))
+	same((os.pread(out, 100, 0), os.read(r, 100)), (want, want))
+	p = select.poll()
+	p.register(fd, select.POLLIN | select.POLLOUT)
+	same(p.poll(0)[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL), 0)
+	same(select.select([fd], [fd], [], 0), ([fd], [fd], []))
+	same(os.lseek(fd, 0, os.SEEK_END), 0)
+	expect("EINVAL", os.lseek, fd, -1, os.SEEK_SET)
+	os.fsync(fd)
+	fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+	other = os.open(f, os.O_RDONLY)
+	expect("EAGAIN", fcntl.flock, other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+	expect("ENOTTY", fcntl.ioctl, fd, 0x5401, b" " * 64)
+	expect("EINVAL", os.open, f, os.O_RDONLY | os.O_DIRECT)
+	expect("ENOTDIR", os.open, f, os.O_RDONLY | os.O_DIRECTORY)
+	expect("EBADF", os.write, other, b"0")
+	same(os.dup(fd) >= 0, True)
+	E
+}
+
+# ---- delegation ----------------------------------------------------------------------------------
+
+@test "a delegated group: its user makes groups and moves his own tasks there, and no others" {
+	local his mine
+	mkdir -p "$M/u" "$M/other"
+	chown nobody: "$M/u" "$M/u/tasks" "$M/u/cgroup.procs"
+	setpriv --reuid=65534 --clear-groups sleep 1000 3>&- &
+	his=$!
+	STRAYS+=("$his")
+	stray
+	mine=$STRAY
+	ucg_await 5 sh -c "grep -q '^Uid:.65534' /proc/$his/status"
+	py "$his" "$mine" <<-'E'
+	import sys
+	his, mine = (a.encode() for a in sys.argv[1:])
+	os.setgroups([]), os.setgid(65534), os.setuid(65534)
+	os.makedirs(M + "/u/a/b"), os.mkdir(M + "/u/c")
+	st = os.stat(M + "/u/a/b/tasks")
+	same((st.st_uid, st.st_gid), (65534, 65534))
+	for d in "/u", "/u/a", "/u/a/b", "/u/c":
+	    write(M + d + "/tasks", his)
+	    same(read(M + d + "/tasks"), his + b"\n")
+	    write(M + d + "/cgroup.procs", b"0")
+	    same(read(M + d + "/cgroup.procs"), b"".join(b"%d\n" % n for n in sorted([int(his), os.getpid()])))
+	    write(M + d + "/tasks", his)
+	    expect("EACCES", write, M + d + "/tasks", mine)
+	    expect("EACCES", write, M + d + "/cgroup.procs", mine)
+	write(M + "/u/a/notify_on_release", b"1")
+	os.chmod(M + "/u/a", 0o700), os.rename(M + "/u/c", M + "/u/d")
+	# outside what is his: nothing
+	expect("EACCES", os.mkdir, M + "/x")
+	expect("EACCES", os.mkdir, M + "/other/x")
+	expect("EACCES", os.rename, M + "/u", M + "/v")
+	expect("EACCES", os.rmdir, M + "/other")
+	for d in "", "/other":
+	    expect("EACCES", write, M + d + "/tasks", his)
+	    expect("EACCES", write, M + d + "/cgroup.procs", b"0")
+	    expect("EACCES", write, M + d + "/notify_on_release", b"1")
+	expect("EACCES", write, M + "/release_agent", b"/bin/true")
+	expect("EPERM", os.chown, M + "/u/a", 0, -1)
+	expect("EPERM", os.chown, M + "/u/a", -1, 0)
+	expect("EPERM", os.chmod, M + "/other", 0o777)
+	# what was not given to him of his own group
+	expect("EACCES", write, M + "/u/notify_on_release", b"1")
+	expect("EACCES", os.rmdir, M + "/u")
+	expect("EBUSY", os.rmdir, M + "/u/a")
+	os.rmdir(M + "/u/a/b")
+	E
+	# The process that ended has left; root may put one of his own there, and the user not take it out.
+	is "$(cat "$M/u/d/tasks")" "$his"
+	echo "$mine" >"$M/u/a/tasks"
+	run as_nobody sh -c "echo $mine >'$M/u/d/tasks'"
+	[ "$status" -ne 0 ]
+	is "$(cat "$M/u/a/tasks")" "$mine"
+	# A user who is another one sees, but changes nothing.
+	run setpriv --reuid=65533 --regid=65533 --clear-groups sh -c "cat '$M/u/tasks' && mkdir '$M/u/y'"
+	[[ $status -ne 0 && $output == *"ermission denied"* ]]
+	run setpriv --reuid=65533 --regid=65533 --clear-groups cat "$M/u/a/tasks"
+	[ "$status" -ne 0 ]
+}
+
+# ---- several hierarchies -------------------------------------------------------------------------
+
+@test "64 hierarchies at once, a process in a group of each, and the 65th's error" {
+	local i
+	for i in $(seq 63); do
+		mkdir "$UCG_TMP/h$i"
+		ucg mount -o "none,name=h$i" src "$UCG_TMP/h$i"
+	done
+	run ucg mount -o none,name=h64 src "$N"
+	[[ $status = 1 && $output == *"64"* ]]
+	ucg mount -o none,name=h7 src "$N"
+	is "$(ucg hierarchies | grep -cw 'h[0-9]*')" 63
+	mkdir "$M/g" "$UCG_TMP"/h{1..63}/g
+	py <<-'E'
+	T = os.environ["UCG_TMP"]
+	dirs = [M] + ["%s/h%d" % (T, i) for i in range(1, 64)]
+	for i, d in enumerate(dirs):
+	    if i % 2: write(d + "/g/tasks", b"0")
+	r, w = os.pipe()
+	pid = os.fork()
+	if not pid:
+	    os.close(w), os.read(r, 1), os._exit(0)
+	for i, d in enumerate(dirs):
+	    want = [os.getpid(), pid] if i % 2 else []
+	    same(read(d + "/g/tasks"), b"".join(b"%d\n" % n for n in sorted(want)), d)
+	write(dirs[1] + "/tasks", b"%d" % pid)
+	same(read(dirs[1] + "/g/tasks"), b"%d\n" % os.getpid())
+	same(b"\n%d\n" % pid in b"\n" + read(dirs[3] + "/g/tasks"), True)
+	os.close(w), os.waitpid(pid, 0)
+	same(read(dirs[3] + "/g/tasks"), b"%d\n" % os.getpid())
+	E
+	umount "$UCG_TMP/h5"
+	run ucg mount -o none,name=h64 src "$UCG_TMP/h5" # with a group, h5 goes on
+	[ "$status" = 1 ]
+	ucg mount -o none,name=h5 src "$UCG_TMP/h5"
+	rmdir "$UCG_TMP/h5/g"
+	umount "$UCG_TMP/h5"
+	ucg mount -o none,name=h64 src "$UCG_TMP/h5"
+}
+
+@test "after a remount the files of the new subsystems are there, and the others' are not" {
+	local two="$UCG_TMP/two"
+	mkdir "$two"
+	ucg mount -o debug,name=r src "$N"
+	ucg mount -o debug,name=r again "$two"
+	ls -l "$N" "$two" >/dev/null
+	test -e "$two/debug.taskcount"
+	exec 7<"$two/debug.taskcount"
+	ucg remount -o cpuacct,name=r "$N"
+	for d in "$N" "$two"; do
+		is "$(cd "$d" && echo debug.* cpuacct.us*e)" "debug.* cpuacct.usage"
+		test ! -e "$d/debug.taskcount"
+		grep -q '^[0-9]' "$d/cpuacct.usage"
+	done
+	run cat <&7
+	[[ $status -ne 0 && $output == *"No such device"* ]]
+	exec 7<&-
+	mkdir "$two/g"
+	run ucg remount -o debug,name=r "$N"
+	[ "$status" = 1 ]
+	[[ $output == *"usy"* ]]
+	test -e "$N/g/cpuacct.usage"
+	rmdir "$N/g"
+	ucg remount -o cpuacct,debug,name=r "$two"
+	is "$(cd "$N" && echo debug.t* cpuacct.us*e)" "debug.taskcount cpuacct.usage"
+	run ucg remount -o debug,name=other "$N"
+	[ "$status" = 1 ]
+	run ucg remount -o debug,noprefix,name=r "$N"
+	[ "$status" = 1 ]
+	test -e "$two/debug.taskcount"
+}
+
 # ---- several mounts ------------------------------------------------------------------------------
 
 @test "two mounts of one hierarchy show the same at the same moment" {
