@@ -112,6 +112,13 @@ struct cgroup_file {
 	void *private_data;	 /* the callbacks' own, for open..release */
 };
 
+/*
+ * What the reader of FILE calls the tasks PIDS, who may live in another pid namespace than the daemon:
+ * each becomes the number it has there, those that have none are left out, and the rest is ascending.
+ * How many are left; or -ESRCH. What a writer calls a task is turned round by the core, in `tasks`.
+ */
+ssize_t cgroup_reader_pids(const struct cgroup_file *file, pid_t *pids, size_t n);
+
 /* Text output. Errors stick and are reported when the read is answered. */
 void cgroup_seq_printf(struct cgroup_seq *seq, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -124,7 +131,9 @@ struct cgroup_subsys {
 	/*
 	 * create: make the state for CGRP and store it in *css. Called for the root when the
 	 * subsystem is registered, for every other cgroup before its mkdir returns. The parent's
-	 * state is css_of(cgroup_parent(cgrp), ss). An error fails the mkdir.
+	 * state is css_of(cgroup_parent(cgrp), ss). An error fails the mkdir (for the root: the
+	 * registration): what this call has made is its own to take back, destroy is not called for
+	 * it; the states that other subsystems have made are destroyed.
 	 * destroy: free it. No reference is left. Called in the reverse order of create.
 	 */
 	int (*create)(struct cgroup_subsys *ss, struct cgroup *cgrp,
@@ -357,7 +366,8 @@ void cgroup_log(struct cgroup_subsys *ss, int priority, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * A plug-in defines exactly one of these, with the macro. The daemon refuses another ABI number.
+ * A plug-in defines exactly one of these, with the macro. The daemon refuses another ABI number, and
+ * does not start when it refuses a plug-in. examples/maxtasks/ in the source is one, to copy.
  */
 struct cgroup_subsys_plugin {
 	uint32_t abi;

@@ -62,6 +62,18 @@ static int translate(struct core *core, pid_t reader, pid_t *pids, size_t *n)
 	return n_gone;
 }
 
+ssize_t cgroup_reader_pids(const struct cgroup_file *file, pid_t *pids, size_t n)
+{
+	struct core *core = ((const struct open_file *)file)->core;
+	int err = 0;
+
+	if (pid_ns_of(core, file->task.tid))
+		err = translate(core, file->task.tid, pids, &n);
+	else
+		n = core_sort_pids(pids, n);
+	return err < 0 ? err : (ssize_t)n;
+}
+
 static int list_pids(struct cgroup_file *file, uint32_t pid_ns, pid_t **pids, size_t *n)
 {
 	struct core *core = open_file(file)->core;

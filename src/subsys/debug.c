@@ -54,34 +54,34 @@ static int read_releasable(struct cgroup *cgrp, const struct cftype *cft, uint64
 	return 0;
 }
 
-static int compare_tids(const void *a, const void *b)
-{
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+struct links {
+	const struct cgroup_file *file;
+	struct cgroup_seq *seq;
+	int error;
+};
 
-	return (x > y) - (x < y);
-}
-
-static int show_tids(struct cgroup_seq *seq, const struct cgroup_css_set *set)
+static int show_tids(const struct links *l, const struct cgroup_css_set *set)
 {
 	size_t i, n = set->n_tasks;
+	ssize_t n_named;
 	pid_t *tids = malloc((n + 1) * sizeof(*tids));
 
 	if (!tids)
 		return -ENOMEM;
 	n = css_set_tids(&debug_subsys, set->id, tids, n);
-	qsort(tids, n, sizeof(*tids), compare_tids);
+	n_named = cgroup_reader_pids(l->file, tids, n);
+	if (n_named < 0) {
+		free(tids);
+		return (int)n_named;
+	}
+	n = (size_t)n_named;
 	for (i = 0; i < n && i < TIDS_SHOWN; i++)
-		cgroup_seq_printf(seq, "  task %d\n", tids[i]);
+		cgroup_seq_printf(l->seq, "  task %d\n", tids[i]);
 	if (n > TIDS_SHOWN)
-		cgroup_seq_printf(seq, "  …\n");
+		cgroup_seq_printf(l->seq, "  …\n");
 	free(tids);
 	return 0;
 }
-
-struct links {
-	struct cgroup_seq *seq;
-	int error;
-};
 
 static void show_css_set(void *arg, const struct cgroup_css_set *set)
 {
@@ -89,12 +89,12 @@ static void show_css_set(void *arg, const struct cgroup_css_set *set)
 
 	cgroup_seq_printf(l->seq, "css_set %u\n", set->id);
 	if (!l->error)
-		l->error = show_tids(l->seq, set);
+		l->error = show_tids(l, set);
 }
 
 static int read_css_links(struct cgroup_file *file, struct cgroup_seq *seq)
 {
-	struct links l = {.seq = seq};
+	struct links l = {.file = file, .seq = seq};
 
 	cgroup_each_css_set(file->cgrp, show_css_set, &l);
 	return l.error;

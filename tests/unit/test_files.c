@@ -891,6 +891,7 @@ static void assert_read_as(struct cgroup_file *file, const struct core_cred *cre
 static void test_other_pid_namespace(void **state)
 {
 	const struct core_cred inside = {.tid = 99, .owner = true};
+	pid_t pids[] = {10, 15, 20};
 	struct fake_world *fw = fw_alloc(64);
 	struct cgroup *a;
 	struct cgroup_file *file;
@@ -911,6 +912,9 @@ static void test_other_pid_namespace(void **state)
 
 	file = open_file(a, "tasks", O_RDONLY, &inside);
 	assert_read_as(file, &inside, "2\n3\n");
+	/* a subsystem's file may say them too */
+	assert_int_equal(cgroup_reader_pids(file, pids, ARRAY_SIZE(pids)), 2);
+	assert_true(pids[0] == 2 && pids[1] == 3);
 	/* handed over to somebody outside and back: each reads his own numbers */
 	assert_read_as(file, &root_cred, "10\n15\n20\n");
 	assert_read_as(file, &inside, "2\n3\n");
