@@ -133,7 +133,7 @@ static int move_one(struct client *c, struct cgroup *cgrp, int32_t nr, bool thre
 /* False: not now; nothing was answered. Who has been moved is where he is to be when it is tried again. */
 static bool move(struct client *c, const struct wire_request *req)
 {
-	bool threads = req->flags & WIRE_THREADS;
+	bool threads = req->flags & WIRE_THREADS, again = false;
 	struct cgroup *cgrp;
 	uint64_t serial;
 	size_t start;
@@ -154,14 +154,14 @@ static bool move(struct client *c, const struct wire_request *req)
 		/* A subsystem's callback may do anything, also to the cgroup. */
 		cgrp = core_cgroup_by_serial(c->d->core, serial);
 		rc = cgrp ? move_one(c, cgrp, wire_list_number(&req->pids, i), threads) : -ENODEV;
-		if (rc == -ERESTART) {
-			c->out.len = start;
-			return false;
-		}
+		again |= rc == -ERESTART;
 		wire_put_i32(&c->out, rc);
 	}
-	client_end(c, start);
-	return true;
+	if (again)
+		c->out.len = start;
+	else
+		client_end(c, start);
+	return !again;
 }
 
 static int enter(struct client *c, const struct wire_request *req)
