@@ -110,6 +110,42 @@ static void test_bind(void **state)
 	fw_free(fw);
 }
 
+static int read_extra(struct cgroup *cgrp, const struct cftype *cft, uint64_t *val)
+{
+	(void)cgrp;
+	(void)cft;
+	*val = 7;
+	return 0;
+}
+
+static const struct cftype extra = {.name = "extra", .read_u64 = read_extra};
+
+static void bind_with_file(struct cgroup_subsys *ss, struct cgroup *root)
+{
+	if (cgroup_is_mounted(root))
+		assert_int_equal(cgroup_add_file(root, ss, &extra), 0);
+}
+
+/* A file that a subsystem has added to a root goes when it goes, and can be added when it is back. */
+static void test_bind_with_file(void **state)
+{
+	struct fake_world *fw = world_with(false);
+	struct hierarchy *h;
+
+	(void)state;
+	s[1].ss.bind = bind_with_file;
+	h = mount_ok(fw, "a,b");
+	assert_reads(hierarchy_root(h), "b.extra", "7\n");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(try_remount(fw, h, "a"), 0);
+		assert_false(has_file(hierarchy_root(h), "b.extra"));
+		assert_false(has_file(hierarchy_root(h), "extra"));
+		assert_int_equal(try_remount(fw, h, "a,b"), 0);
+		assert_reads(hierarchy_root(h), "b.extra", "7\n");
+	}
+	fw_free(fw);
+}
+
 /* ---- mkdir ---- */
 
 static void test_mkdir(void **state)
@@ -494,6 +530,66 @@ static void test_fork_exit(void **state)
 	fw_free(fw);
 }
 
+static void no_cputime(struct cgroup_subsys *ss, const struct cgroup_task *task,
+		       const struct cgroup_cputime *time, bool last)
+{
+	(void)ss;
+	(void)task;
+	(void)time;
+	(void)last;
+}
+
+/* One that is told of CPU times after exits can wait for the exits: nobody is woken for each. */
+static void test_exit_can_wait(void **state)
+{
+	struct fake_world *fw = fw_new(64);
+	struct hierarchy *h;
+
+	(void)state;
+	trace_clear(&trace);
+	fake_subsys_init(&s[0], "a", &trace, true);
+	s[0].ss.fork = NULL;
+	s[0].ss.cputime = no_cputime;
+	fake_subsys_register(fw, &s[0]);
+	assert_false(fw->want_fork || fw->want_exit);
+	fw_spawn(fw, 10, 10);
+	h = mount_ok(fw, "a");
+	attach_ok(mkdir_ok(hierarchy_root(h), "g"), 10);
+	trace_clear(&trace);
+	fw_exit(fw, 10);
+	core_settle(fw->core);
+	assert_trace(&trace, "a.exit /g 10; ");
+	fw_free(fw);
+}
+
+static void note_retid(struct cgroup_subsys *ss, pid_t old, const struct cgroup_task *task)
+{
+	assert_int_equal(task->tid, task->tgid);
+	assert_string_equal(cgroup_name(task_cgroup(task, ss)), "g");
+	trace_add(&trace, "%s.retid %d to %d; ", ss->name, old, task->tid);
+}
+
+/* An exec by a thread: its tid changes, and that is no fork and no exit. */
+static void test_retid(void **state)
+{
+	struct fake_world *fw = world_with(true);
+	struct hierarchy *h = mount_ok(fw, "a,b,c");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		s[i].ss.retid = note_retid;
+	attach_ok(g, 10);
+	fw_fork(fw, 10, 30, 10);
+	core_settle(fw->core);
+	trace_clear(&trace);
+	fw_exec(fw, 30);
+	core_settle(fw->core);
+	assert_trace(&trace, "a.exit /g 10; b.exit /g 10; c.exit /g 10; "
+			     "a.retid 30 to 10; b.retid 30 to 10; c.retid 30 to 10; ");
+	fw_free(fw);
+}
+
 /* A fork of an earlier moment is told where the child was then, not where its maker is now. */
 static void test_fork_before_move(void **state)
 {
@@ -550,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_register_and_end),
 		cmocka_unit_test(test_register_fails),
 		cmocka_unit_test(test_bind),
+		cmocka_unit_test(test_bind_with_file),
 		cmocka_unit_test(test_mkdir),
 		cmocka_unit_test(test_mkdir_fails),
 		cmocka_unit_test(test_create_without_state),
@@ -560,6 +657,8 @@ int main(void)
 		cmocka_unit_test(test_dies_in_can_attach),
 		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_fork_exit),
+		cmocka_unit_test(test_exit_can_wait),
+		cmocka_unit_test(test_retid),
 		cmocka_unit_test(test_fork_before_move),
 		cmocka_unit_test(test_move_in_fork_callback),
 	};

@@ -208,6 +208,62 @@ static void test_lost_moves(void **state)
 	fw_free(fw);
 }
 
+static void dies_and_tells(struct fake_world *fw, pid_t tid)
+{
+	lose_nothing(fw);
+	fw_exit(fw, tid);
+}
+
+/* The move is lost, and the death after it is not: it dies where it was moved to, and nowhere else. */
+static void test_lost_move_before_death(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h);
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *k = mkdir_ok(root, "k");
+
+	(void)state;
+	attach_ok(k, 10);
+	trace_clear(&trace);
+	fw->on_moved = dies_and_tells;
+	lose_all(fw);
+	attach_ok(g, 10);
+	assert_trace(&trace, "a.can_attach /g 10; a.exit /g 10; a.attach /g 10 from /k; ");
+	lose_all(fw);
+	attach_ok(g, 11);
+	assert_trace(&trace, "a.can_attach /g 11; a.exit /g 11; a.attach /g 11 from /; ");
+	assert_no_tasks(g);
+	assert_no_tasks(k);
+	assert_int_equal(stats_of(fw).csets, 1);
+	fw_free(fw);
+}
+
+static void execs_and_tells(struct fake_world *fw, pid_t tid)
+{
+	lose_nothing(fw);
+	fw_exec(fw, tid);
+}
+
+/* The same with an exec: no birth and no death but that of the leader. */
+static void test_lost_move_before_exec(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h);
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *k = mkdir_ok(root, "k");
+
+	(void)state;
+	attach_ok(k, 10);
+	fw_fork(fw, 10, 30, 10);
+	core_settle(fw->core);
+	trace_clear(&trace);
+	fw->on_moved = execs_and_tells;
+	lose_all(fw);
+	attach_ok(g, 30);
+	assert_trace(&trace, "a.can_attach /g 30; a.exit /k 10; a.attach /g 30 from /k; ");
+	assert_tasks(g, 10);
+	assert_no_tasks(k);
+	fw_free(fw);
+}
+
 /* Some of the entries are there, and others are not. */
 static void test_lost_some(void **state)
 {
@@ -440,6 +496,8 @@ int main(void)
 		cmocka_unit_test(test_tid_reuse),
 		cmocka_unit_test(test_lost_births_and_deaths),
 		cmocka_unit_test(test_lost_moves),
+		cmocka_unit_test(test_lost_move_before_death),
+		cmocka_unit_test(test_lost_move_before_exec),
 		cmocka_unit_test(test_lost_some),
 		cmocka_unit_test(test_changes_in_rebuild),
 		cmocka_unit_test(test_rebuild_under_way),

@@ -180,6 +180,52 @@ static void test_order(void **state)
 	fw_free(fw);
 }
 
+static uint64_t (*real_count)(void *arg, uint32_t cset);
+
+/* A fork into the css_set ends, and its child dies, just before the count is read. */
+static uint64_t count_after_all(void *arg, uint32_t cset)
+{
+	struct fake_world *fw = arg;
+
+	if (fw_task(fw, 30)->state == FW_UNBORN) {
+		fw_fork_end(fw, 30);
+		fw_exit(fw, 30);
+	}
+	return real_count(arg, cset);
+}
+
+/*
+ * A css_set is judged empty after the log was read past the moment its count was: what went on in it
+ * until then is told in its cgroups. And it is judged again at once, not when somebody comes along.
+ */
+static void test_replay_past_count(void **state)
+{
+	struct fake_world *fw = fw_alloc(256);
+	struct hierarchy *h;
+	struct cgroup *g;
+	struct core_stats stats;
+
+	(void)state;
+	real_count = fw->ops.cset_count;
+	fw->ops.cset_count = count_after_all;
+	fw_start(fw);
+	h = mount_ok(fw, "name=h");
+	g = notifying(hierarchy_root(h), "g");
+	fw_spawn(fw, 10, 10);
+	attach_ok(g, 10);
+	fw_fork_begin(fw, 10, 30, 0);
+	fw_exit(fw, 10);
+	core_settle(fw->core);
+	core_get_stats(fw->core, &stats);
+	assert_int_equal(stats.oddities, 0);
+	assert_int_equal(stats.born, 1);
+	assert_int_equal(stats.died, 2);
+	assert_int_equal(stats.csets, 1);
+	assert_int_equal(core_releases_pending(h), 1);
+	assert_releases(h, "/g ");
+	fw_free(fw);
+}
+
 static void test_once_queued(void **state)
 {
 	struct hierarchy *h;
@@ -497,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_last_child),
 		cmocka_unit_test(test_not_notifying),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_replay_past_count),
 		cmocka_unit_test(test_once_queued),
 		cmocka_unit_test(test_reprieve),
 		cmocka_unit_test(test_removed_from_queue),
