@@ -43,7 +43,7 @@ static int receive_reply(struct ucgroup *c, uint32_t seq, unsigned int op, struc
 	int rc;
 
 	c->in.len = 0;
-	rc = transport_receive(c->fd, &c->in, &used, &h, &reply->fd);
+	rc = transport_receive(c->fd, &c->in, &used, &h, &reply->fd, &c->pause);
 	/* An answer to nothing in particular says why the daemon ends the connection. */
 	if (!rc && h.seq == 0 && h.op == WIRE_REPLY && h.error < 0)
 		rc = h.error;

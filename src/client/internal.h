@@ -16,7 +16,8 @@ struct ucgroup {
 	uint32_t seq;
 	pid_t pid; /* who connected: the daemon judges requests by that process */
 	struct wire_buf out, in;
-	char *path; /* of the socket */
+	unsigned int pause; /* of transport_receive() */
+	char *path;	    /* of the socket */
 	char *instance;
 };
 
@@ -27,9 +28,11 @@ int transport_send(int fd, const struct wire_buf *b);
 /*
  * One whole frame into B, which keeps what came in after it for the next call: give it the length
  * of the frame before, *USED. A descriptor that comes along goes into *PASSED (NULL: is closed).
- * -ECONNRESET: the daemon ended; -EBADMSG.
+ * PAUSE (NULL: the answer may take any time) is for how many more frames it is not tried to have them
+ * without sleeping. -ECONNRESET: the daemon ended; -EBADMSG.
  */
-int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_header *h, int *passed);
+int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_header *h, int *passed,
+		      unsigned int *pause);
 
 /* ---- exchange.c ------------------------------------------------------------------------------- */
 

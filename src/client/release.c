@@ -90,7 +90,7 @@ int ucgroup_watch_next(struct ucgroup_watch *w, int timeout_ms, struct ucgroup_e
 
 	rc = wait_for_input(w, timeout_ms);
 	if (!rc)
-		rc = transport_receive(w->c->fd, &w->c->in, &w->used, &h, NULL);
+		rc = transport_receive(w->c->fd, &w->c->in, &w->used, &h, NULL, NULL);
 	if (!rc)
 		rc = wire_decode_event(w->c->in.data, w->used, &e);
 	if (rc)

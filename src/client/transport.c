@@ -11,6 +11,12 @@
 #include <client/internal.h>
 
 #define READ_SIZE 65536
+/*
+ * The daemon answers within microseconds, sooner than we could be put to sleep and woken. So it is
+ * looked for an answer some times before; if in vain, not for the next so many answers.
+ */
+#define TRIES 40
+#define PAUSE 64
 
 int transport_connect(const char *path, int *out)
 {
@@ -65,8 +71,8 @@ static void take_passed(struct msghdr *msg, int *passed)
 		close(fd);
 }
 
-/* At least one more byte into B. */
-static int receive_some(int fd, struct wire_buf *b, int *passed)
+/* At least one more byte into B. TRIES: look so often; 0: wait for it. -EAGAIN: not there yet. */
+static int receive_some(int fd, struct wire_buf *b, int *passed, unsigned int tries)
 {
 	union {
 		struct cmsghdr align;
@@ -83,8 +89,8 @@ static int receive_some(int fd, struct wire_buf *b, int *passed)
 	ssize_t n;
 
 	do
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | (tries ? MSG_DONTWAIT : 0));
+	while (n < 0 && (errno == EINTR || (errno == EAGAIN && tries && --tries)));
 	if (n < 0)
 		return -errno;
 	if (n == 0)
@@ -94,7 +100,21 @@ static int receive_some(int fd, struct wire_buf *b, int *passed)
 	return b->error;
 }
 
-int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_header *h, int *passed)
+static int receive_more(int fd, struct wire_buf *b, int *passed, unsigned int *pause)
+{
+	int rc = -EAGAIN;
+
+	if (pause && !*pause) {
+		rc = receive_some(fd, b, passed, TRIES);
+		*pause = rc == -EAGAIN ? PAUSE : 0;
+	} else if (pause) {
+		--*pause;
+	}
+	return rc == -EAGAIN ? receive_some(fd, b, passed, 0) : rc;
+}
+
+int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_header *h, int *passed,
+		      unsigned int *pause)
 {
 	int rc;
 
@@ -109,7 +129,7 @@ int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_head
 			return rc;
 		if (rc)
 			break;
-		rc = receive_some(fd, b, passed);
+		rc = receive_more(fd, b, passed, pause);
 		if (rc)
 			return rc;
 	}
