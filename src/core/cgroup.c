@@ -226,6 +226,16 @@ int cgroup_path(const struct cgroup *cgrp, char *buf, size_t size)
 	return (int)len;
 }
 
+void cgroup_set_shown(struct cgroup *cgrp)
+{
+	cgrp->flags |= CGRP_SHOWN;
+}
+
+bool cgroup_is_shown(const struct cgroup *cgrp)
+{
+	return cgrp->flags & CGRP_SHOWN;
+}
+
 bool cgroup_is_dead(const struct cgroup *cgrp)
 {
 	return cgrp->flags & CGRP_DEAD;

@@ -283,6 +283,9 @@ int cgroup_mkdir(struct cgroup *parent, const char *name, mode_t mode, uid_t uid
 		 struct cgroup **cgrp);
 /* -EBUSY. On success CGRP is gone (its memory lives while files are open on it). */
 int cgroup_rmdir(struct cgroup *cgrp);
+/* A mark for whoever serves mounts: the kernel may know of CGRP. It stays. */
+void cgroup_set_shown(struct cgroup *cgrp);
+bool cgroup_is_shown(const struct cgroup *cgrp);
 /* Within its parent. -EEXIST, -EINVAL, -ENAMETOOLONG, -EBUSY (the root). */
 int cgroup_rename(struct cgroup *cgrp, const char *name);
 bool cgroup_is_idle(struct cgroup *cgrp); /* settles first */

@@ -66,6 +66,7 @@ enum cgroup_flags {
 	CGRP_OCCUPIED = 1u << 3,   /* has held a task or child since it was last idle */
 	CGRP_QUEUED = 1u << 4,	   /* on its hierarchy's release queue */
 	CGRP_DEAD = 1u << 5,
+	CGRP_SHOWN = 1u << 6,
 };
 
 struct xattr {

@@ -206,9 +206,9 @@ static void on_signal(uv_signal_t *handle, int signum)
 	shutdown_begin(d);
 }
 
-static void on_served(void *arg)
+static bool on_served(void *arg)
 {
-	spin_request(arg);
+	return spin_request(arg);
 }
 
 static void log_from_fs(void *arg, int priority, const char *fmt, va_list ap)

@@ -5,8 +5,8 @@
  * of what it is asked for. So the loop looks for another request for SPIN_NS before it sleeps.
  *
  * That is CPU time, which somebody else may want: whoever is ready to run on our CPU goes first, and
- * after MOST_MISSES times in vain it is left until requests come close to each other again. On a
- * machine with one CPU nobody could send a request meanwhile.
+ * if that was the case, it is not done for BUSY_NS, and twice as long each time again. After MOST_MISSES times in vain it is left until
+ * requests come close to each other again. With one CPU nobody could send a request meanwhile.
  */
 #include <sched.h>
 
@@ -14,6 +14,10 @@
 
 #define SPIN_NS 100000
 #define MOST_MISSES 4
+#define YIELD_NS 20000 /* giving way took longer: to somebody */
+#define BUSY_NS 100000000ull
+#define BUSY_MOST_NS (64 * BUSY_NS)
+#define QUIET 1000 /* times that nobody took: all is forgotten */
 
 static void on_idle(uv_idle_t *idle)
 {
@@ -34,27 +38,48 @@ int spin_start(struct daemon *d)
 	return uv_idle_init(&d->loop, &d->spin.idle);
 }
 
-void spin_request(struct daemon *d)
+static bool may_spin(const struct spin *s, uint64_t now)
+{
+	return s->possible && s->misses < MOST_MISSES && now >= s->busy_until;
+}
+
+bool spin_request(struct daemon *d)
 {
 	struct spin *s = &d->spin;
-	uint64_t now;
+	uint64_t now = uv_hrtime();
 
-	if (!s->possible)
-		return;
-	now = uv_hrtime();
 	if (now - s->last < SPIN_NS)
 		s->misses = 0;
 	s->last = now;
+	return may_spin(s, now);
+}
+
+static void give_way(struct spin *s)
+{
+	uint64_t before = uv_hrtime(), now;
+
+	sched_yield();
+	now = uv_hrtime();
+	if (now - before > YIELD_NS) {
+		s->busy_ns = s->busy_ns ? s->busy_ns * 2 : BUSY_NS;
+		if (s->busy_ns > BUSY_MOST_NS)
+			s->busy_ns = BUSY_MOST_NS;
+		s->busy_until = now + s->busy_ns;
+		s->quiet = 0;
+	} else if (++s->quiet == QUIET) {
+		s->busy_ns = 0;
+	}
 }
 
 void spin_before_sleep(struct daemon *d)
 {
 	struct spin *s = &d->spin;
 	bool active = uv_is_active((uv_handle_t *)&s->idle);
+	uint64_t now = uv_hrtime();
 
-	if (s->possible && s->misses < MOST_MISSES && uv_hrtime() - s->last < SPIN_NS) {
+	if (may_spin(s, now) && now - s->last < SPIN_NS) {
 		if (active)
-			sched_yield();
+			give_way(s);
 		else
 			uv_idle_start(&s->idle, on_idle);
 	} else if (active) {

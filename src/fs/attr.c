@@ -8,10 +8,11 @@
 
 static void reply_attr(fuse_req_t req, const struct node *n)
 {
-	const struct fs_mount *m = req_mount(req);
+	struct fs_mount *m = req_mount(req);
 	struct stat st;
 
 	node_stat(m, n, &st);
+	m->forgotten = 0;
 	fuse_reply_attr(req, &st, n->dead ? 0 : m->timeout);
 }
 

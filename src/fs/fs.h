@@ -33,7 +33,8 @@ struct fs_config {
 	uid_t owner; /* of the instance: who may set release agents */
 	/* May be NULL. Priorities as in syslog.h. */
 	void (*log)(void *arg, int priority, const char *fmt, va_list ap);
-	void (*served)(void *arg); /* a request has been handled; may be NULL */
+	/* A request has been handled. True: the next is likely to come at once. May be NULL. */
+	bool (*served)(void *arg);
 	void *arg;
 };
 

@@ -57,6 +57,8 @@ struct fs_mount {
 	bool prunes;	/* the kernel drops single inodes when told */
 	LIST_HEAD(, handle) handles;
 	struct grave *graves;
+	fuse_ino_t
+		forgotten; /* nothing has been answered since its attributes were; 0: something */
 	uint64_t told[TOLD_SLOTS]; /* when an inode was last answered about; see notify.c */
 };
 
@@ -90,6 +92,9 @@ struct node {
 
 /* The requests one mount may have served before the loop looks at the others. */
 #define SERVE_AT_ONCE 64
+/* How often it looks for another one that is not there yet, and for how long in all. */
+#define RECEIVE_TRIES 50
+#define SERVE_NS 200000
 
 static inline struct fs_mount *req_mount(fuse_req_t req)
 {

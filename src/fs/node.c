@@ -119,5 +119,6 @@ void node_entry(struct fs_mount *m, const struct node *n, struct fuse_entry_para
 	*e = (struct fuse_entry_param){.attr_timeout = m->timeout, .entry_timeout = m->timeout};
 	node_stat(m, n, &e->attr);
 	e->ino = e->attr.st_ino;
+	cgroup_set_shown(n->cgrp);
 	notify_told(m, e->ino);
 }

@@ -81,6 +81,7 @@ static uint64_t *told_slot(struct fs_mount *m, fuse_ino_t ino)
 void notify_told(struct fs_mount *m, fuse_ino_t ino)
 {
 	*told_slot(m, ino) = uv_hrtime();
+	m->forgotten = 0;
 }
 
 static bool on_its_way(struct fs_mount *m, fuse_ino_t ino)
@@ -130,7 +131,13 @@ static void prune(struct fs_mount *m, struct cgroup *cgrp)
 	free(out);
 }
 
-static void tell(struct fs_mount *m, struct cgroup *cgrp, struct cgroup *parent)
+/* No answer of any mount's has named it: that is so of most that are made or removed by the thousand. */
+static bool is_unknown(const struct cgroup *cgrp)
+{
+	return cgroup_parent(cgrp) && !cgroup_is_shown(cgrp);
+}
+
+static void tell_itself(struct fs_mount *m, struct cgroup *cgrp, const struct cgroup *parent)
 {
 	fuse_ino_t ino = node_ino(m, &(struct node){.cgrp = cgrp});
 	bool known;
@@ -140,12 +147,24 @@ static void tell(struct fs_mount *m, struct cgroup *cgrp, struct cgroup *parent)
 	known = forget_attr(m, ino);
 	if (known && parent)
 		grave_add(m, cgrp); /* in case it goes */
-	if (m->timeout <= 0)
-		return;
-	if (known || on_its_way(m, ino))
+	if (m->timeout > 0 && (known || on_its_way(m, ino)))
 		raise_epoch(m);
-	if (parent)
-		forget_attr_surely(m, node_ino(m, &(struct node){.cgrp = parent}));
+}
+
+static void tell(struct fs_mount *m, struct cgroup *cgrp, struct cgroup *parent)
+{
+	fuse_ino_t ino;
+
+	if (!is_unknown(cgrp))
+		tell_itself(m, cgrp, parent);
+	if (m->timeout <= 0 || !parent || is_unknown(parent))
+		return;
+	ino = node_ino(m, &(struct node){.cgrp = parent});
+	/* Many changes in a row: an answer that was on its way the first time was dealt with then. */
+	if (m->forgotten == ino)
+		return;
+	forget_attr_surely(m, ino);
+	m->forgotten = ino;
 }
 
 static bool is_own_change(const struct fs_mount *m, const struct cgroup *cgrp)

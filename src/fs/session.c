@@ -92,13 +92,28 @@ static void mount_end(struct fs_mount *m)
 	free(m->source);
 }
 
+/* While a burst lasts, a request comes sooner than the loop has gone round. */
+static int receive(struct fs_mount *m, unsigned int tries)
+{
+	int n;
+
+	do
+		n = fuse_session_receive_buf(m->se, &m->fs->request);
+	while (n == -EAGAIN && tries--);
+	return n;
+}
+
 static void serve(uv_poll_t *poll, int status, int events)
 {
 	struct fs_mount *m = poll->data;
+	const struct fs_config *config = &m->fs->config;
+	uint64_t began = uv_hrtime();
+	bool burst = false;
 
 	(void)events;
 	for (int i = 0; i < SERVE_AT_ONCE && !status; i++) {
-		int n = fuse_session_receive_buf(m->se, &m->fs->request);
+		bool more = burst && uv_hrtime() - began < SERVE_NS;
+		int n = receive(m, more ? RECEIVE_TRIES : 0);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return;
@@ -107,8 +122,7 @@ static void serve(uv_poll_t *poll, int status, int events)
 			break;
 		}
 		fuse_session_process_buf(m->se, &m->fs->request);
-		if (m->fs->config.served)
-			m->fs->config.served(m->fs->config.arg);
+		burst = config->served && config->served(config->arg);
 	}
 	/* An error from poll(2): the connection has ended. */
 	if (status)
