@@ -32,8 +32,7 @@ struct run {
 	struct program program;
 	char *agent, *path, *label, *env;
 	uint64_t cgroup, parent; /* serials */
-	uint32_t hierarchy;
-	bool starting; /* the program is about to be executed */
+	bool starting;		 /* the program is about to be executed */
 };
 
 struct agents {
@@ -211,7 +210,6 @@ static struct run *run_new(struct daemon *d, struct hierarchy *h, struct cgroup 
 	run->label = strdup(hierarchy_label(h));
 	if (asprintf(&run->env, "UCGROUP_HIERARCHY=%s", hierarchy_label(h)) < 0)
 		run->env = NULL;
-	run->hierarchy = hierarchy_id(h);
 	run->cgroup = cgroup_serial(cgrp);
 	run->parent = cgroup_parent(cgrp) ? cgroup_serial(cgroup_parent(cgrp)) : run->cgroup;
 	if (run->agent && run->label && run->env)
@@ -261,21 +259,12 @@ static bool needs_process(const struct hierarchy *h)
 	return *agent && strcmp(agent, BUILTIN_RMDIR) != 0;
 }
 
-/*
- * May a program be started for H now? One at a time: the next when the one before is known to
- * execute, so that they start in the order of the releases.
- */
-static bool may_start(const struct daemon *d, const struct hierarchy *h)
+/* May a program be started now? Their processes are made in the order of the releases. */
+static bool may_start(const struct daemon *d)
 {
 	const struct agents *a = d->agents;
-	const struct run *run;
 
-	if (a->retry || a->stats.running >= AGENTS_MAX)
-		return false;
-	LIST_FOREACH(run, &a->running, link)
-		if (run->starting && run->hierarchy == hierarchy_id(h))
-			return false;
-	return true;
+	return !a->retry && a->stats.running < AGENTS_MAX;
 }
 
 /* Deliver what H may in this turn. true: there is more that could be delivered at once. */
@@ -285,7 +274,7 @@ static bool deliver_some(struct daemon *d, struct hierarchy *h)
 	int i;
 
 	for (i = 0; i < DELIVERIES_A_TURN; i++) {
-		if (needs_process(h) && !may_start(d, h))
+		if (needs_process(h) && !may_start(d))
 			return false;
 		cgrp = core_release_next(h);
 		if (!cgrp)
@@ -378,13 +367,13 @@ void agents_stop(struct daemon *d)
 
 	if (!a)
 		return;
-	/* What is starting comes back to on_start(), while the loop is closed. */
 	for (run = LIST_FIRST(&a->running); run; run = next) {
 		next = LIST_NEXT(run, link);
+		LIST_REMOVE(run, link);
+		/* Whoever is just starting still uses its memory. */
 		if (run->starting)
 			continue;
 		program_forget(d, &run->program);
-		LIST_REMOVE(run, link);
 		run_free(run);
 	}
 	if (a->retry)
@@ -396,13 +385,6 @@ void agents_stop(struct daemon *d)
 
 void agents_free(struct daemon *d)
 {
-	struct run *run;
-
-	/* Those that were just starting when the end came. */
-	while (d->agents && (run = LIST_FIRST(&d->agents->running))) {
-		LIST_REMOVE(run, link);
-		run_free(run);
-	}
 	free(d->agents);
 	d->agents = NULL;
 }

@@ -49,7 +49,10 @@ struct sweep {
 /* See spin.c. */
 struct spin {
 	uv_idle_t idle;
-	uint64_t last; /* request, by uv_hrtime() */
+	uint64_t last;	     /* request; by uv_hrtime(), as */
+	uint64_t busy_until; /* somebody else needs our CPU */
+	uint64_t busy_ns;    /* so long, the last time */
+	unsigned int quiet;  /* looks since that nobody needed it */
 	unsigned int misses;
 	bool possible;
 };
@@ -88,8 +91,8 @@ struct daemon {
 	struct sweep sweep;
 	LIST_HEAD(, program) programs; /* that execute */
 	uv_signal_t on_child;
-	uv_work_t first_work;
-	int null_fd; /* of /dev/null, for programs; -1: not open */
+	LIST_HEAD(, start) starts; /* of program.c */
+	int null_fd;		   /* of /dev/null, for programs; -1: not open */
 	struct control *control;
 	struct agents *agents;
 	struct waits *waits;
@@ -137,8 +140,8 @@ int fds_watch(struct daemon *d, int fd, void (*fn)(void *arg, int fd), void *arg
 /* ---- spin.c: staying awake between requests ----------------------------------------------------- */
 
 int spin_start(struct daemon *d);
-/* A request has been handled. */
-void spin_request(struct daemon *d);
+/* A request has been handled. True: the next is likely to come soon. */
+bool spin_request(struct daemon *d);
 /* Right before the loop would sleep: makes it look again instead. */
 void spin_before_sleep(struct daemon *d);
 
@@ -160,9 +163,7 @@ struct program {
 	/* Of program.c: */
 	LIST_ENTRY(program) link;
 	struct daemon *d;
-	uv_work_t work;
 	pid_t pid;
-	int error;
 };
 int programs_start(struct daemon *d);
 /*
@@ -170,9 +171,12 @@ int programs_start(struct daemon *d);
  * here. -errno: and neither ever is.
  */
 int program_start(struct daemon *d, struct program *p);
-/* It goes on by itself; on_end is not called any more. */
+/* It executes and goes on by itself; on_end is not called any more. */
 void program_forget(struct daemon *d, struct program *p);
-/* Stop before the loop is closed, free after. */
+/*
+ * Stop before the loop is closed, free after. Those that do not execute yet are never heard of again,
+ * but go on using what they were started with.
+ */
 void programs_stop(struct daemon *d);
 void programs_free(struct daemon *d);
 
