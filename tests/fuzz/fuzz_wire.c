@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Fuzzes what anybody may send to the control socket: bytes to a decoded request. Whatever is
- * accepted is read to its last field, and encoding it again must give the same bytes.
+ * accepted is read to its last field, and encoding it again must give the same bytes. And what the
+ * daemon's answers are read with in the library.
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isrc -Iinclude \
  *	tests/fuzz/fuzz_wire.c src/wire/read.c src/wire/write.c src/wire/request.c
@@ -36,6 +37,37 @@ static size_t touch(const struct wire_request *req)
 	return sum;
 }
 
+/* As the client reads replies: a list of results, of numbers, of strings, settings. */
+static void read_reply(const uint8_t *frame, size_t size)
+{
+	struct wire_settings settings;
+	struct wire_header h;
+	struct wire_reader r;
+	struct wire_list list;
+	volatile size_t sink = 0;
+	size_t pos = 0;
+	const char *s;
+
+	if (wire_peek(frame, size, WIRE_MAX_REPLY, &h) != 1)
+		return;
+	wire_payload(frame, h.len, &r);
+	wire_get_numbers(&r, &list);
+	for (uint32_t i = 0; i < list.n; i++)
+		sink += (uint32_t)wire_list_number(&list, i);
+	wire_payload(frame, h.len, &r);
+	wire_get_strings(&r, &list);
+	while ((s = wire_list_next(&list, &pos)))
+		sink += strlen(s);
+	wire_payload(frame, h.len, &r);
+	wire_get_settings(&r, &settings);
+	sink += strlen(settings.agent);
+	wire_payload(frame, h.len, &r);
+	for (uint32_t n = wire_get_u32(&r); n && !r.error; n--)
+		sink += (uint32_t)wire_get_i32(&r);
+	if (!wire_reader_end(&r) && r.p != r.end)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire_request req;
@@ -63,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sink = strlen(ev.hierarchy) + strlen(ev.path) + strlen(ev.agent);
 		(void)sink;
 	}
+	read_reply(frame, size);
 	wire_buf_free(&b);
 	free(frame);
 	return 0;
