@@ -29,6 +29,8 @@ setup_file() {
 	ROOT=$BATS_FILE_TMPDIR/root
 	UCGROUP_BUILD=${UCGROUP_BUILD:-$(cd "$BATS_TEST_DIRNAME/../build" && pwd)}
 	meson install -C "$UCGROUP_BUILD" --no-rebuild --quiet --destdir "$ROOT" || return 1
+	# What is in the build directory is its owner's.
+	chown -R --reference="$UCGROUP_BUILD/build.ninja" "$UCGROUP_BUILD/meson-logs"
 	PC=$(dirname "$(find "$ROOT" -name ucgroup.pc)")
 	DAEMON=$(find "$ROOT" -type f -name ucgroupd -perm -u+x)
 	export ROOT PC DAEMON UCGROUP_BUILD
@@ -59,6 +61,9 @@ picky() { # NAME [-D...]
 
 		#ifndef NAME
 		#define NAME "picky"
+		#endif
+		#ifndef FILE_NAME
+		#define FILE_NAME "states"
 		#endif
 
 		static uint64_t n_states;
@@ -102,7 +107,7 @@ picky() { # NAME [-D...]
 		}
 
 		static const struct cftype files[] = {
-			{.name = "states", .read_u64 = read_states},
+			{.name = FILE_NAME, .read_u64 = read_states},
 			{.name = NULL},
 		};
 
@@ -290,6 +295,8 @@ move() { # PID DIR: the errno's words, or nothing
 	refused "there_is_no_such_function" with "$UCG_TMP/unresolved.so"
 	picky name '-DNAME="Bad Name"'
 	refused "its name is not 1 to 32 of a-z 0-9 _" with "$UCG_TMP/name.so"
+	picky file '-DFILE_NAME="a/b"'
+	refused "a file's name is empty, too long or has a slash" with "$UCG_TMP/file.so"
 	picky taken '-DNAME="cpuset"'
 	refused "cpuset' of $UCG_TMP/taken.so: a subsystem of this name is there already" \
 		with "$UCG_TMP/taken.so"

@@ -210,7 +210,8 @@ struct cgroup_subsys {
 
 /*
  * cgroup_add_file(s): add one control file (or a list ending with a NULL name) to CGRP. The cftype
- * must outlive the cgroup. -EEXIST: the name is taken; -ENOMEM.
+ * must outlive the cgroup. -EEXIST: the name is taken, by a file or a child; -EINVAL: no file can have
+ * it; -ENOMEM.
  */
 int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct cftype *cft);
 int cgroup_add_files(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct cftype *cfts);

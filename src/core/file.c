@@ -21,6 +21,14 @@ unsigned int core_cftype_number(struct core *core, const struct cftype *cft)
 	return number_of(core, cft);
 }
 
+static bool name_ok(const struct cgroup_subsys *ss, const char *name)
+{
+	size_t prefix = ss ? strlen(ss->name) + 1 : 0;
+
+	return *name && !strpbrk(name, "/\n") && strcmp(name, ".") && strcmp(name, "..") &&
+	       prefix + strlen(name) <= CORE_NAME_MAX;
+}
+
 int core_add_cftypes(struct core *core, struct cgroup_subsys *ss, const struct cftype *cfts)
 {
 	unsigned int n = core->n_cftypes;
@@ -28,7 +36,7 @@ int core_add_cftypes(struct core *core, struct cgroup_subsys *ss, const struct c
 	for (; cfts->name; cfts++) {
 		if (n == CORE_MAX_CFTYPES)
 			return -ENOSPC;
-		if (!*cfts->name || strpbrk(cfts->name, "/\n"))
+		if (!name_ok(ss, cfts->name))
 			return -EINVAL;
 		core->cftypes[n].cft = cfts;
 		core->cftypes[n].ss = ss;
@@ -213,6 +221,8 @@ int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct 
 	struct extra_file *x;
 	char name[256];
 
+	if (!name_ok(ss, cft->name))
+		return -EINVAL;
 	if (!extra)
 		return -ENOMEM;
 	if (find_extra(cgrp, cft))
@@ -229,7 +239,8 @@ int cgroup_add_file(struct cgroup *cgrp, struct cgroup_subsys *ss, const struct 
 	x->cft = cft;
 	x->ss = ss;
 	cgroup_file_name(cgrp, cft, name, sizeof(name));
-	if (cgroup_file_lookup(cgrp, name, strlen(name))) {
+	if (cgroup_file_lookup(cgrp, name, strlen(name)) ||
+	    cgroup_lookup(cgrp, name, strlen(name))) {
 		free(x);
 		return -EEXIST;
 	}

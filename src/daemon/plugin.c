@@ -24,7 +24,8 @@ static const char *why_not(int err)
 {
 	switch (err) {
 	case -EINVAL:
-		return "its name is not 1 to 32 of a-z 0-9 _, or create or destroy is missing";
+		return "its name is not 1 to 32 of a-z 0-9 _, or create or destroy is missing, or "
+		       "a file's name is empty, too long or has a slash";
 	case -EEXIST:
 		return "a subsystem of this name is there already";
 	case -ENOSPC:

@@ -715,6 +715,10 @@ static void test_added_files(void **state)
 		 .private_value = 77},
 		{.name = NULL}};
 	static const struct cftype clash = {.name = "u", .read_s64 = s_read};
+	static const struct cftype clash3 = {.name = "child", .read_s64 = s_read};
+	static char long_name[255];
+	static const struct cftype bad[] = {
+		{.name = long_name}, {.name = ""}, {.name = "a/b"}, {.name = ".."}};
 	static const struct cftype clash2 = {
 		.name = "tasks", .flags = CFTYPE_NO_PREFIX, .read_s64 = s_read};
 	struct hierarchy *h;
@@ -730,6 +734,14 @@ static void test_added_files(void **state)
 	assert_int_equal(cgroup_add_file(g, &k.ss, &more[0]), -EEXIST);
 	assert_int_equal(cgroup_add_file(g, &k.ss, &clash), -EEXIST);
 	assert_int_equal(cgroup_add_file(g, &k.ss, &clash2), -EEXIST);
+	mkdir_ok(g, "k.child");
+	assert_int_equal(cgroup_add_file(g, &k.ss, &clash3), -EEXIST);
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(cgroup_add_file(g, &k.ss, &bad[i]), -EINVAL);
+	long_name[253] = '\0'; /* with its prefix, 255 bytes */
+	assert_int_equal(cgroup_add_file(g, &k.ss, &bad[0]), 0);
+	long_name[253] = 'x';
 	assert_int_equal(cgroup_add_file(g2, &k.ss, &more[0]), 0);
 	assert_reads(g2, "k.more", "0\n");
 	assert_int_equal(core_cftype_number(fw->core, cgroup_file_lookup(g, "k.more", 6)),
