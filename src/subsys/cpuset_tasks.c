@@ -31,7 +31,7 @@
 _Static_assert(sizeof(struct mask) == sizeof(((struct task_affinity *)0)->now),
 	       "a mask holds an affinity");
 
-#define LINGER_S 1
+#define LINGER_S 10 /* longer than any fork takes */
 #define MAX_PASSES 100
 
 /* What a task without a known wish is taken to have asked for. */

@@ -143,8 +143,12 @@ static uint64_t due(const struct place *at, uint64_t wish)
 	return both ? both : at->mask;
 }
 
-/* A fork that begins at ROUTE[0] and ends at ROUTE[2]. 0: as it should; 1: not; -1: cannot be done. */
-static int one_fork(const struct place *const route[3], uint64_t wish, void (*look)(void))
+/*
+ * A fork that begins at ROUTE[0] and ends at ROUTE[2], where its maker has been for REST_MS by then.
+ * 0: as it should; 1: not; -1: cannot be done.
+ */
+static int one_fork(const struct place *const route[3], uint64_t wish, unsigned int rest_ms,
+		    void (*look)(void))
 {
 	const struct place *end_of_route = route[2];
 	pid_t maker = start_maker(wish), child;
@@ -160,6 +164,7 @@ static int one_fork(const struct place *const route[3], uint64_t wish, void (*lo
 		tap_bail("a fork did not stop in its middle");
 	must_enter(route[1]->dir, "tasks", maker);
 	must_enter(route[2]->dir, "tasks", maker);
+	sleep_ms(rest_ms);
 	child = let_go_on(faults);
 	if (child <= 0)
 		tap_bail("a fork failed");
@@ -184,7 +189,8 @@ void test_slow_forks(const char *top, const char *x, const char *y, void (*look)
 		const struct place *const route[] = {&places[i / 2 % 3], &places[i / 6 % 3],
 						     &places[i / 18]};
 
-		res = one_fork(route, wishes[i % 2], look);
+		/* Once, nobody is left in any cpuset for some time. */
+		res = one_fork(route, wishes[i % 2], i == 2 ? 2000 : 0, look);
 		if (res < 0) {
 			tap_skip("userfaultfd does not work here", "forks that take long");
 			return;
