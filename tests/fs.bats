@@ -835,6 +835,27 @@ py_inside() {
 	E
 }
 
+@test "a group that is never empty is never read as empty, in another pid namespace" {
+	mkdir "$M/a"
+	py_inside <<-'E'
+	import signal
+	signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+	# Each makes the next one, and ends: there is always one.
+	if not os.fork():
+	    write(M + "/a/tasks", b"0")
+	    while True:
+	        if os.fork():
+	            os._exit(0)
+	while not read(M + "/a/tasks"): pass
+	seen, rounds = set(), 0
+	while rounds < 300 or len(seen) < 20:
+	    got = read(M + "/a/tasks")
+	    same(got != b"", True, "round %d" % rounds)
+	    seen.add(got)
+	    rounds += 1
+	E
+}
+
 @test "in another pid namespace the command's numbers are the caller's too" {
 	mkdir "$M/a"
 	stray
