@@ -74,7 +74,8 @@ static int wait_for_input(struct ucgroup_watch *w, int timeout_ms)
 	struct wire_header h;
 	int rc;
 
-	if (wire_peek(w->c->in.data + w->used, w->c->in.len - w->used, WIRE_MAX_REPLY, &h))
+	if (w->c->in.len > w->used &&
+	    wire_peek(w->c->in.data + w->used, w->c->in.len - w->used, WIRE_MAX_REPLY, &h))
 		return 0;
 	rc = poll(&p, 1, timeout_ms);
 	if (rc < 0)

@@ -219,7 +219,8 @@ static int add_tasks(struct client *c, struct cgroup *cgrp, bool threads, struct
 		return rc;
 	more = realloc(all->p, (all->n + n + 1) * sizeof(*more));
 	if (more) {
-		memcpy(more + all->n, p, n * sizeof(*p));
+		if (n) /* else there may be no list */
+			memcpy(more + all->n, p, n * sizeof(*p));
 		all->p = more;
 		all->n += n;
 	}

@@ -87,7 +87,7 @@ struct kernel_sigaction {
 /*
  * "/" as the working directory, /dev/null three times and no other descriptor, no blocked and no
  * ignored signal, and a session of its own, so that a signal to the daemon's terminal does not
- * reach it. The daemon is in "/" itself, and all its descriptors are close-on-exec.
+ * reach it. The daemon is in "/" itself.
  */
 static int child(void *arg)
 {
@@ -102,6 +102,9 @@ static int child(void *arg)
 	call(SYS_setsid, 0, 0, 0, 0);
 	for (int fd = 0; fd < 3 && rc >= 0; fd++)
 		rc = call(SYS_dup3, s->null_fd, fd, 0, 0);
+	/* Ours are close-on-exec; what a plug-in has open may not be. */
+	if (rc >= 0)
+		rc = call(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC, 0);
 	if (rc >= 0)
 		rc = call(SYS_execve, (long)s->argv[0], (long)s->argv, (long)s->env, 0);
 	s->error = (int)rc;
