@@ -578,7 +578,7 @@ int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 		return -ENOMEM;
 	}
 	*pids = a.pids;
-	*n = core_sort_pids(a.pids, a.n);
+	*n = a.pids ? core_sort_pids(a.pids, a.n) : 0;
 	return 0;
 }
 

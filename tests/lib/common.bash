@@ -57,9 +57,10 @@ ucg_daemon_pid() {
 	done
 }
 
-# Wait until COMMAND succeeds, SECONDS at most; its last status otherwise.
+# Wait until COMMAND succeeds; 1 when it has not for a long time. SECONDS is what is plenty on a quiet
+# machine.
 ucg_await() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + 5 * $1))
 	shift
 	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
