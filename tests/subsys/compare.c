@@ -159,8 +159,6 @@ static void did(const char *fmt, ...)
 
 /* The last operations, the newest at the end; then gives up. */
 static void differs(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void tear_down(void);
-
 static void differs(const char *fmt, ...)
 {
 	char what[1024];
@@ -172,7 +170,6 @@ static void differs(const char *fmt, ...)
 	tap_result(false, "operation %u: %s", n_done, what);
 	for (unsigned int i = n_done > N_LAST ? n_done - N_LAST : 0; i < n_done; i++)
 		tap_note("%u: %s", i + 1, last[i % N_LAST]);
-	tear_down();
 	exit(tap_end());
 }
 
@@ -446,37 +443,56 @@ static pid_t make_puppet(void)
 		pause();
 }
 
-static void set_up(void)
+/* False: somebody else's exclusive cpuset has the CPUs or the memory. */
+static bool fill(const char *from, const char *to, const char *file)
 {
 	char text[4096];
+	int err;
+
+	if (read_file(from, file, text, sizeof(text)) < 0)
+		tap_bail("%s/%s cannot be read", from, file);
+	err = write_file(to, file, text);
+	if (err && err != -EINVAL)
+		tap_bail("%s/%s: %s", to, file, strerror(-err));
+	return !err;
+}
+
+static bool set_up(void)
+{
+	bool filled = true;
 
 	for (int side = U; side <= K; side++) {
 		snprintf(base[side], sizeof(base[side]), "%s/ucgroup-compare-%d", top[side],
 			 (int)getpid());
 		if (mkdir(base[side], 0755))
 			tap_bail("mkdir %s: %s", base[side], strerror(errno));
-		read_file(top[side], "cpuset.cpus", text, sizeof(text));
-		must_write(base[side], "cpuset.cpus", text);
-		read_file(top[side], "cpuset.mems", text, sizeof(text));
-		must_write(base[side], "cpuset.mems", text);
+		filled &= fill(top[side], base[side], "cpuset.cpus");
+		filled &= fill(top[side], base[side], "cpuset.mems");
 		for (int i = 0; i < N_PUPPETS; i++)
 			puppets[side][i] = make_puppet();
 	}
+	if (!filled)
+		return false;
 	/* Other cpusets beside ours may be in the way; then it is done without. */
 	if (!write_file(base[K], "cpuset.cpu_exclusive", "1"))
 		must_write(base[U], "cpuset.cpu_exclusive", "1");
 	if (!write_file(base[K], "cpuset.mem_exclusive", "1"))
 		must_write(base[U], "cpuset.mem_exclusive", "1");
+	return true;
 }
 
+/* Also when the test gives up: the kernel's hierarchy is not ours. */
 static void tear_down(void)
 {
 	char path[PATH_SIZE];
 
 	for (int side = U; side <= K; side++) {
 		for (int i = 0; i < N_PUPPETS; i++) {
+			if (!puppets[side][i])
+				continue;
 			kill(puppets[side][i], SIGKILL);
 			waitpid(puppets[side][i], NULL, 0);
+			puppets[side][i] = 0;
 		}
 		for (size_t i = N_PLACES; i-- > 0;)
 			rmdir(path_of((enum side)side, places[i], path));
@@ -495,7 +511,12 @@ int main(int argc, char **argv)
 	top[K] = argv[2];
 	rng = strtoull(argv[3], NULL, 10) * 0x9e3779b97f4a7c15ull + 1;
 	n = (unsigned int)strtoul(argv[4], NULL, 10);
-	set_up();
+	atexit(tear_down);
+	if (!set_up()) {
+		tap_skip("an exclusive cpuset of the kernel's has the CPUs",
+			 "compared with the kernel's cpusets");
+		return tap_end();
+	}
 	compare_listing(base[K], base[U]);
 	compare_listing(base[U], base[K]);
 	compare_listing(top[K], top[U]);
@@ -509,6 +530,5 @@ int main(int argc, char **argv)
 	for (int err = 0; err < 256; err++)
 		if (n_results[err])
 			tap_note("%u times %s", n_results[err], name_of(-err));
-	tear_down();
 	return tap_end();
 }

@@ -442,6 +442,7 @@ int main(int argc, char **argv)
 	top[K] = argv[2];
 	size = strcmp(argv[3], "large") ? &small : &large;
 	tick_ns = 1000000000ull / 100; /* no kernel's ticks are farther apart */
+	atexit(tear_down);
 	set_up();
 	run_all("short-lived forks", act_fork, size, 1, size->n_at_once + 1);
 	run_all("long burners", act_burn, size, size->n_burners, size->n_burners);
@@ -451,6 +452,5 @@ int main(int argc, char **argv)
 	test_user_and_system(size);
 	test_stat();
 	test_reset();
-	tear_down();
 	return tap_end();
 }
