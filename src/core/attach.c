@@ -49,9 +49,13 @@ static struct granted *find_granted(const struct granted_list *list, pid_t tid)
 	return NULL;
 }
 
-static bool may_move(const struct core_cred *cred, const struct core_task_info *info)
+/* A process is judged by its leader, whichever of its threads was named. */
+static bool may_move(const struct core_cred *cred, const struct core_task_info *info, bool process)
 {
-	return cred->euid == 0 || cred->euid == info->uid || cred->euid == info->suid;
+	uid_t uid = process ? info->leader_uid : info->uid;
+	uid_t suid = process ? info->leader_suid : info->suid;
+
+	return cred->euid == 0 || cred->euid == uid || cred->euid == suid;
 }
 
 static void cancel(struct cgroup *cgrp, const struct cgroup_task *task, int below)
@@ -184,7 +188,7 @@ static int check_target(struct cgroup *cgrp, pid_t *tid, const struct core_cred 
 		return err;
 	if (info->fixed)
 		return -EINVAL;
-	return may_move(cred, info) ? 0 : -EACCES;
+	return may_move(cred, info, process) ? 0 : -EACCES;
 }
 
 static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)

@@ -67,7 +67,8 @@ struct core_task_info {
 	uint64_t process_key; /* see struct core_process */
 	struct core_place place;
 	uid_t uid, suid;
-	bool fixed; /* a kernel thread that cannot be moved */
+	uid_t leader_uid, leader_suid; /* of its process' leader, a zombie or not */
+	bool fixed;		       /* a kernel thread that cannot be moved */
 };
 
 /*

@@ -59,6 +59,7 @@ struct info_args {
 	__s32 err;
 	__u64 place;
 	__u32 tgid, uid, suid, fixed;
+	__u32 leader_uid, leader_suid;
 	__u64 process_key;
 };
 

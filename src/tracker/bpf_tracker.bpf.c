@@ -608,6 +608,8 @@ int ucg_info(struct info_args *args)
 			args->place = PLACE_NONE; /* of the task that had the tid before */
 		args->uid = BPF_CORE_READ(task, real_cred, uid.val);
 		args->suid = BPF_CORE_READ(task, real_cred, suid.val);
+		args->leader_uid = BPF_CORE_READ(task, group_leader, real_cred, uid.val);
+		args->leader_suid = BPF_CORE_READ(task, group_leader, real_cred, suid.val);
 		args->fixed = task->flags & PF_NO_SETAFFINITY ||
 			      BPF_CORE_READ_BITFIELD_PROBED(task, no_cgroup_migration);
 		args->err = 0;

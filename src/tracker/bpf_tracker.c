@@ -297,6 +297,8 @@ static int bpf_task_info(struct tracker *t, pid_t tid, struct core_task_info *in
 		.place = to_core_place(args.place),
 		.uid = args.uid,
 		.suid = args.suid,
+		.leader_uid = args.leader_uid,
+		.leader_suid = args.leader_suid,
 		.fixed = args.fixed,
 	};
 	return 0;

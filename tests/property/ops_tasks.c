@@ -314,10 +314,14 @@ static bool lives(const struct m_task *t)
 	return t->state == M_ALIVE || t->state == M_UNBORN;
 }
 
-static int check_target(const struct m_task *t, const struct core_cred *cred)
+/* T stands for itself, or for a process led by LEADER. */
+static int check_target(const struct m_task *t, const struct m_task *leader,
+			const struct core_cred *cred)
 {
 	if (t->fixed)
 		return -EINVAL;
+	if (leader && lives(leader))
+		t = leader;
 	return cred->euid == 0 || cred->euid == t->uid || cred->euid == t->suid ? 0 : -EACCES;
 }
 
@@ -325,7 +329,7 @@ static void attach_task(struct prop *p, pid_t tid, int g, const struct core_cred
 {
 	const struct m_task *t = &p->m.tasks[tid];
 	bool there = lives(t), moves = false;
-	int want = there ? check_target(t, cred) : -ESRCH, err;
+	int want = there ? check_target(t, NULL, cred) : -ESRCH, err;
 
 	if (!want && t->group[p->m.groups[g].h] != g) {
 		want = refusal(p, p->m.groups[g].h);
@@ -372,7 +376,7 @@ static void attach_process(struct prop *p, pid_t tid, int g, const struct core_c
 			   bool picky)
 {
 	pid_t by = process_thread(p, tid), tgid = by ? p->m.tasks[by].tgid : 0;
-	int want = by ? check_target(&p->m.tasks[by], cred) : -ESRCH, err;
+	int want = by ? check_target(&p->m.tasks[by], &p->m.tasks[tgid], cred) : -ESRCH, err;
 	int h = p->m.groups[g].h, no = refusal(p, h);
 	bool may_die = p->race_before == RACE_EXIT || p->race_after == RACE_EXIT;
 	size_t n_outside = 0;

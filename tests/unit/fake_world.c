@@ -126,19 +126,24 @@ static uint64_t op_cset_count(void *arg, uint32_t cset)
 static int op_task_info(void *arg, pid_t tid, struct core_task_info *info)
 {
 	struct fake_world *fw = arg;
-	struct fw_task *t;
+	const struct fw_task *t, *leader;
 
 	if (tid <= 0 || tid >= fw->tid_end)
 		return -ESRCH;
 	t = &fw->tasks[tid];
 	if (t->state == FW_FREE || t->state == FW_DYING)
 		return -ESRCH;
+	leader = &fw->tasks[t->tgid];
+	if (leader->state == FW_FREE || leader->state == FW_DYING)
+		leader = t; /* the made-up dead have no ids */
 	*info = (struct core_task_info){
 		.tgid = t->tgid,
 		.process_key = fw->process_key[t->tgid],
 		.place = t->place,
 		.uid = t->uid,
 		.suid = t->suid,
+		.leader_uid = leader->uid,
+		.leader_suid = leader->suid,
 		.fixed = t->kthread,
 	};
 	return 0;

@@ -183,6 +183,28 @@ static void test_permission(void **state)
 	fw_free(fw);
 }
 
+/* A process is its leader's, also when another thread was named and has other ids. */
+static void test_permission_of_process(void **state)
+{
+	const struct core_cred cred = {.euid = 1000};
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	fw_task(fw, 11)->uid = 1000;
+	assert_int_equal(core_attach_process(g, 11, &cred), -EACCES);
+	assert_no_tasks(g);
+	assert_int_equal(core_attach_task(g, 11, &cred), 0);
+	assert_tasks(g, 11);
+	fw_task(fw, 11)->uid = 0;
+	fw_task(fw, 10)->uid = 1000;
+	assert_int_equal(core_attach_process(g, 11, &cred), 0);
+	assert_tasks(g, 10, 11, 12, 13);
+	assert_int_equal(core_attach_task(g, 11, &cred), -EACCES);
+	fw_free(fw);
+}
+
 static void test_bad_targets(void **state)
 {
 	static const pid_t nobody[] = {-1, 99, CORE_MAX_TID, INT_MAX, 14};
@@ -812,6 +834,7 @@ int main(void)
 		cmocka_unit_test(test_lattice),
 		cmocka_unit_test(test_cset_ids),
 		cmocka_unit_test(test_permission),
+		cmocka_unit_test(test_permission_of_process),
 		cmocka_unit_test(test_bad_targets),
 		cmocka_unit_test(test_dies_before_move),
 		cmocka_unit_test(test_dies_after_move),
