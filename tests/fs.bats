@@ -296,6 +296,11 @@ is() { # GOT EXPECTED
 	os.mkdir(M + "/a")
 	expect("ENODEV", os.read, fd, 10)
 	same(read(M + "/a/tasks"), b"")
+	os.mkdir(M + "/b")
+	d, f = os.open(M + "/b", os.O_RDONLY), os.open(M + "/b/tasks", os.O_RDONLY)
+	os.rmdir(M + "/b")
+	expect("ENOENT", os.open, "tasks", os.O_RDONLY, dir_fd=d)
+	expect("ENODEV", os.read, f, 1)
 	E
 }
 

@@ -121,6 +121,8 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		change_end(m);
 		if (err)
 			grave_forget(m, serial * CORE_MAX_CFTYPES);
+		else
+			notify_removed(m, n.cgrp);
 	}
 	fuse_reply_err(req, -err);
 }

@@ -161,6 +161,7 @@ void notify_told(struct fs_mount *m, fuse_ino_t ino);
 /* Attributes of N have changed through M: tell the others. */
 void notify_attr(struct fs_mount *m, const struct node *n);
 /* CGRP was just removed through M itself. */
+void notify_removed(struct fs_mount *m, const struct cgroup *cgrp);
 void grave_add(struct fs_mount *m, struct cgroup *cgrp);
 void grave_forget(struct fs_mount *m, fuse_ino_t ino);
 void graves_free(struct fs_mount *m);

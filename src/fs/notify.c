@@ -195,6 +195,23 @@ void notify_attr(struct fs_mount *m, const struct node *n)
 			forget_attr_surely(other, node_ino(other, n));
 }
 
+/*
+ * CGRP was just removed through M itself. The kernel still knows the names of its files that are open,
+ * and would find them for whoever has the directory open.
+ */
+void notify_removed(struct fs_mount *m, const struct cgroup *cgrp)
+{
+	struct handle *hdl;
+
+	if (m->timeout <= 0)
+		return;
+	LIST_FOREACH(hdl, &m->handles, link)
+		if (hdl->file && hdl->file->cgrp == cgrp) {
+			raise_epoch(m);
+			return;
+		}
+}
+
 /* ---- removed, but still held by the kernel ------------------------------------------------- */
 
 /* Enough of them; a kernel that cannot be told to prune keeps some that nobody needs. */
