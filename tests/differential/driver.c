@@ -15,7 +15,28 @@
 
 struct tally {
 	long done, skipped, worlds;
+	struct {
+		long root, user;
+	} worked[OP_KINDS], refused[OP_KINDS];
 };
+
+static void count(struct tally *tally, const struct run *run, enum op_kind kind)
+{
+	long *n = run->by_user ? &(run->worked ? tally->worked : tally->refused)[kind].user :
+				 &(run->worked ? tally->worked : tally->refused)[kind].root;
+
+	++*n;
+}
+
+/* So that one can see that there was something to compare. */
+static void tally_report(const struct tally *tally)
+{
+	printf("# operation         root: worked   refused   users: worked   refused\n");
+	for (int k = 0; k < OP_KINDS; k++)
+		printf("# %-12s %18ld %9ld %15ld %9ld\n", op_name((enum op_kind)k),
+		       tally->worked[k].root, tally->refused[k].root, tally->worked[k].user,
+		       tally->refused[k].user);
+}
 
 /* One world's seed from the run's, so that a world can be run alone. */
 static uint64_t world_seed(uint64_t seed, long world)
@@ -66,6 +87,8 @@ static int explore(struct world *world, const struct settings *s, uint64_t seed,
 		}
 		seq->n++;
 		done++;
+		if (v == SAME)
+			count(tally, &run, op->kind);
 	}
 	if (v != DIFFERENT && run_verify(&run))
 		v = DIFFERENT;
@@ -219,6 +242,7 @@ int drive(struct world *world, const struct settings *s)
 	printf("%sok 1 - %ld operations in %ld worlds, seed %" PRIu64 "\n", good ? "" : "not ",
 	       tally.done, tally.worlds, s->seed);
 	printf("# %ld more were skipped: who or what they need was not there\n", tally.skipped);
+	tally_report(&tally);
 	intended_report(stdout);
 	fflush(stdout);
 	all = good;

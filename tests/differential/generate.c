@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "generate.h"
+#include "pick.h"
 
 #define DEEPEST 4
 #define MANY_GROUPS 14
@@ -15,277 +15,8 @@ void generator_init(struct generator *gen, uint64_t seed)
 {
 	gen->state = seed * 0x9e3779b97f4a7c15u + 0x632be59bd9b4e019u;
 	gen->step = 0;
-}
-
-static uint32_t next(struct generator *gen)
-{
-	gen->state ^= gen->state >> 12;
-	gen->state ^= gen->state << 25;
-	gen->state ^= gen->state >> 27;
-	return (uint32_t)((gen->state * 0x2545f4914f6cdd1du) >> 32);
-}
-
-static int below(struct generator *gen, int n)
-{
-	return (int)(next(gen) % (uint32_t)n);
-}
-
-static bool chance(struct generator *gen, int percent)
-{
-	return below(gen, 100) < percent;
-}
-
-#define PICK(gen, array) ((array)[below(gen, (int)(sizeof(array) / sizeof(*(array))))])
-
-/* ---- who ----------------------------------------------------------------------------------- */
-
-static int pick_slot(struct generator *gen, const struct run *run, bool root)
-{
-	int found[SLOTS], n = 0;
-
-	for (int i = 0; i < SLOTS; i++)
-		if (run->pool.task[i].state == TASK_LIVE && (!root || shared->channel[i].euid == 0))
-			found[n++] = i;
-	return n ? found[below(gen, n)] : -1;
-}
-
-static int pick_free(struct generator *gen, const struct run *run)
-{
-	int found[SLOTS], n = 0;
-
-	for (int i = 0; i < SLOTS; i++)
-		if (run->pool.task[i].state == TASK_NONE)
-			found[n++] = i;
-	return n ? found[below(gen, n)] : -1;
-}
-
-static int count_live(const struct run *run)
-{
-	int n = 0;
-
-	for (int i = 0; i < SLOTS; i++)
-		n += run->pool.task[i].state == TASK_LIVE;
-	return n;
-}
-
-/* A task to name in a write: mostly a live one, else a zombie or one that is no more. */
-static int pick_named(struct generator *gen, const struct run *run)
-{
-	return chance(gen, 85) ? pick_slot(gen, run, false) : below(gen, SLOTS);
-}
-
-/* ---- where --------------------------------------------------------------------------------- */
-
-static void append(char *template, const char *text)
-{
-	size_t len = strlen(template);
-
-	snprintf(template + len, sizeof(((struct op *)0)->path) - len, "%s", text);
-}
-
-/* A name as it is in a template: long runs of `z` are short there. */
-static void append_name(char *template, const char *name)
-{
-	char text[32];
-
-	if (strspn(name, "z") > 20) {
-		snprintf(text, sizeof(text), "{z%zu}", strlen(name));
-		append(template, text);
-		return;
-	}
-	op_append(template, sizeof(((struct op *)0)->path), name, strlen(name));
-}
-
-static void append_group(char *template, const struct tree *tree, int g)
-{
-	if (g == GROUP_ROOT)
-		return;
-	append_group(template, tree, tree->group[g].parent);
-	if (*template)
-		append(template, "/");
-	append_name(template, tree->group[g].name);
-}
-
-static int pick_group(struct generator *gen, const struct run *run, bool root_too)
-{
-	int found[GROUPS], n = 0;
-
-	for (int i = root_too ? 0 : 1; i < GROUPS; i++)
-		if (run->tree.group[i].used)
-			found[n++] = i;
-	return n ? found[below(gen, n)] : GROUP_ROOT;
-}
-
-static bool is_leaf(const struct tree *tree, int g)
-{
-	for (int i = 1; i < GROUPS; i++)
-		if (tree->group[i].used && tree->group[i].parent == g)
-			return false;
-	return true;
-}
-
-static const char *pick_name(struct generator *gen)
-{
-	static const char *names[] = {"a", "b", "c", "d", "e", "f"};
-	static const char *odd[] = {
-		"sp%20ace", "%c3%a9", "x.y", "-n", "#",	     "0",      "{z255}",
-		"cgroup.x", "..x",    "%09", "*",  "%ff%fe", "tasks~",
-	};
-	static const char *bad[] = {
-		"{z256}", "new%0aline", "tasks",  "cgroup.procs", "notify_on_release",
-		".",	  "..",		"none/x", "tasks/x"};
-	int dice = below(gen, 100);
-
-	if (dice < 80)
-		return PICK(gen, names);
-	return dice < 94 ? PICK(gen, odd) : PICK(gen, bad);
-}
-
-static void append_sub(struct generator *gen, char *template)
-{
-	if (*template)
-		append(template, "/");
-	append(template, pick_name(gen));
-}
-
-static void put_dir(struct generator *gen, const struct run *run, char *template)
-{
-	append_group(template, &run->tree, pick_group(gen, run, true));
-	if (chance(gen, 5))
-		append_sub(gen, template); /* mostly not there */
-}
-
-static const char *pick_file(struct generator *gen)
-{
-	static const char *files[] = {"tasks", "cgroup.procs", "notify_on_release",
-				      "cgroup.clone_children", "release_agent"};
-
-	return PICK(gen, files);
-}
-
-static void put_file(struct generator *gen, const struct run *run, char *template, const char *file)
-{
-	put_dir(gen, run, template);
-	if (*template)
-		append(template, "/");
-	append(template, file);
-}
-
-/* A directory or a file of one. */
-static void put_any(struct generator *gen, const struct run *run, char *template)
-{
-	if (chance(gen, 50))
-		put_dir(gen, run, template);
-	else
-		put_file(gen, run, template, pick_file(gen));
-}
-
-/* ---- what is written ------------------------------------------------------------------------ */
-
-static void put_slot(char *data, char base, int slot)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "{%c%d}", base, slot);
-	append(data, text);
-}
-
-/* "@" stands for a task. */
-static void put_pattern(struct generator *gen, const struct run *run, char *data, const char *p)
-{
-	for (; *p; p++) {
-		char one[2] = {*p, 0};
-
-		if (*p == '@')
-			put_slot(data, "ddddxo"[below(gen, 6)], pick_named(gen, run));
-		else
-			append(data, one);
-	}
-}
-
-static void put_tid(struct generator *gen, const struct run *run, char *data)
-{
-	static const char *good[] = {"@",	 "@",	       "@",    "@%0a",	     "@%0a",
-				     "%20@%20",	 "%09@%09%0a", "+@",   "%0b@%0c%0d", "{s4080}@",
-				     "@{s4000}", "0",	       "0%0a", "00",	     "0x0"};
-	static const char *bad[] = {
-		"",	      "%20",	    "%0a",	  "%00",	"-1",
-		"-0",	      "-@",	    "@%0a@",	  "@%20@",	"@x",
-		"x@",	      "@.",	    "@%00",	  "%00@",	"@%00x",
-		"0%00",	      "0x",	    "0xg",	  "08",		"abc",
-		"1e3",	      "%ff",	    "@%a0",	  "%a0@",	"99999999999",
-		"4294967295", "4294967296", "2147483647", "2147483648", "18446744073709551616",
-		"4194305",    "{s4095}",    "{s4096}",	  "{s4097}",	"{s4095}0",
-		"{1:4095}",   "{1:4096}",   "{1:4097}",	  "{s5000}@",	"@{s5000}",
-		"0{s4095}",   "++@",	    "0x{x0}",
-	};
-
-	put_pattern(gen, run, data, chance(gen, 80) ? PICK(gen, good) : PICK(gen, bad));
-}
-
-static const char *pick_flag(struct generator *gen)
-{
-	static const char *good[] = {"1", "1", "1", "1%0a", "0", "0%0a", "2", "0x10", "010", "+1"};
-	static const char *bad[] = {
-		"",
-		"-1",
-		"-0",
-		"1%201",
-		"1%0a1",
-		"%20",
-		"%0a",
-		"08",
-		"x",
-		"1x",
-		"0x",
-		"%00",
-		"%001",
-		"1%00",
-		"0%00",
-		"%201%20",
-		"1{s4000}",
-		"1{s4095}",
-		"1{s4096}",
-		"{s4096}",
-		"{1:5000}",
-		"%200",
-		"%091",
-		"1%20%0a",
-		"4294967296",
-		"4294967295",
-		"18446744073709551615",
-		"18446744073709551616",
-		"99999999999999999999999",
-		"1%0a%0a",
-		"{1:4096}",
-		"1%00x",
-	};
-
-	return chance(gen, 70) ? PICK(gen, good) : PICK(gen, bad);
-}
-
-static const char *pick_agent(struct generator *gen)
-{
-	static const char *other[] = {
-		"/bin/true", "/nonexistent", "%0a",	 "%20",		 "",	"rel/path",
-		"%20{A}%20", "{A}%0a",	     "/a%0a/b",	 "/a%00b",	 "%00", "/{z4000}",
-		"/{z4094}",  "/{z4095}",     "/{z5000}", "%09/a%20b%0a", "x",	"/",
-	};
-
-	return chance(gen, 70) ? "{A}" : PICK(gen, other);
-}
-
-static void put_data(struct generator *gen, const struct run *run, char *data, const char *file)
-{
-	/* Now and then what is meant for another file. */
-	if (chance(gen, 2))
-		file = pick_file(gen);
-	if (!strcmp(file, "tasks") || !strcmp(file, "cgroup.procs"))
-		put_tid(gen, run, data);
-	else if (!strcmp(file, "release_agent"))
-		append(data, pick_agent(gen));
-	else
-		append(data, pick_flag(gen));
+	gen->uid = 0;
+	gen->n_pending = 0;
 }
 
 /* ---- each kind ----------------------------------------------------------------------------- */
@@ -298,10 +29,10 @@ static void make_mkdir(struct generator *gen, const struct run *run, struct op *
 	do
 		g = pick_group(gen, run, true);
 	while (tree_depth(&run->tree, g) >= DEEPEST);
-	append_group(op->path, &run->tree, g);
-	append_sub(gen, op->path);
+	template_add_group(op->path, &run->tree, g);
+	put_sub(gen, op->path);
 	if (chance(gen, 3))
-		append(op->path, "/");
+		template_add(op->path, "/");
 	op->mode = PICK(gen, modes);
 }
 
@@ -312,26 +43,26 @@ static void make_rmdir(struct generator *gen, const struct run *run, struct op *
 
 	for (int i = 0; i < 3 && !is_leaf(&run->tree, g); i++)
 		g = pick_group(gen, run, false);
-	append_group(op->path, &run->tree, g);
+	template_add_group(op->path, &run->tree, g);
 	if (chance(gen, 5))
-		append(op->path, PICK(gen, tails));
+		template_add(op->path, PICK(gen, tails));
 	else if (chance(gen, 5))
-		append_sub(gen, op->path);
+		put_sub(gen, op->path);
 }
 
 static void make_rename(struct generator *gen, const struct run *run, struct op *op)
 {
 	int g = pick_group(gen, run, false), dice = below(gen, 100);
 
-	append_group(op->path, &run->tree, g);
+	template_add_group(op->path, &run->tree, g);
 	if (dice < 70 && g != GROUP_ROOT) {
-		append_group(op->path2, &run->tree, run->tree.group[g].parent);
-		append_sub(gen, op->path2);
+		template_add_group(op->path2, &run->tree, run->tree.group[g].parent);
+		put_sub(gen, op->path2);
 	} else if (dice < 80) {
 		put_dir(gen, run, op->path2);
 	} else if (dice < 90) {
 		put_dir(gen, run, op->path2);
-		append_sub(gen, op->path2);
+		put_sub(gen, op->path2);
 	} else if (dice < 95) {
 		*op->path = '\0';
 		put_file(gen, run, op->path, pick_file(gen));
@@ -358,7 +89,7 @@ static void make_write(struct generator *gen, const struct run *run, struct op *
 	while (dice >= files[i].weight)
 		dice -= files[i++].weight;
 	if (i == 4 && chance(gen, 80))
-		append(op->path, files[i].file); /* only the root has it */
+		template_add(op->path, files[i].file); /* only the root has it */
 	else
 		put_file(gen, run, op->path, files[i].file);
 	put_data(gen, run, op->data, files[i].file);
@@ -405,7 +136,7 @@ static void make_creat(struct generator *gen, const struct run *run, struct op *
 
 	if (chance(gen, 60)) {
 		put_dir(gen, run, op->path);
-		append_sub(gen, op->path);
+		put_sub(gen, op->path);
 	} else {
 		put_file(gen, run, op->path, pick_file(gen));
 	}
@@ -419,7 +150,7 @@ static void make_node(struct generator *gen, const struct run *run, struct op *o
 
 	if (chance(gen, 80)) {
 		put_dir(gen, run, op->path);
-		append_sub(gen, op->path);
+		put_sub(gen, op->path);
 	} else {
 		put_file(gen, run, op->path, pick_file(gen));
 	}
@@ -430,23 +161,23 @@ static void make_link(struct generator *gen, const struct run *run, struct op *o
 {
 	put_any(gen, run, op->path);
 	put_dir(gen, run, op->path2);
-	append_sub(gen, op->path2);
+	put_sub(gen, op->path2);
 }
 
 static void make_xattr(struct generator *gen, const struct run *run, struct op *op)
 {
-	static const char *names[] = {"user.x",	   "user.x",	 "user.y", "user.long.name",
-				      "trusted.t", "security.s", "foo.x",  "user.",
-				      "trusted.",  "system.x"};
+	static const char *names[] = {"user.x", "user.x",	  "user.x",    "user.x",
+				      "user.y", "user.long.name", "trusted.t", "security.s",
+				      "foo.x",	"user.",	  "trusted.",  "system.x"};
 	static const char *values[] = {"v", "value", "", "%00%01", "{z300}", "{1:4000}"};
 
 	put_any(gen, run, op->path);
 	if (op->kind == OP_listxattr)
 		return;
-	append(op->path2, PICK(gen, names));
+	template_add(op->path2, PICK(gen, names));
 	if (op->kind != OP_setxattr)
 		return;
-	append(op->data, PICK(gen, values));
+	template_add(op->data, PICK(gen, values));
 	op->num = chance(gen, 60) ? 0 : 1 + below(gen, 2);
 }
 
@@ -498,14 +229,14 @@ static void make_on_handle(struct generator *gen, const struct run *run, struct 
 	case OP_hmkdir:
 		op->mode = PICK(gen, modes);
 		if (op->kind == OP_hmkdir)
-			append(op->path, pick_name(gen));
+			template_add(op->path, pick_name(gen));
 		break;
 	case OP_hxattr:
 		op->num = below(gen, 3);
-		append(op->data, "value");
+		template_add(op->data, "value");
 		break;
 	case OP_hopen:
-		append(op->path, pick_file(gen));
+		template_add(op->path, pick_file(gen));
 		break;
 	default:
 		break;
@@ -673,24 +404,79 @@ static bool set_scene(struct generator *gen, struct op *op)
 	return true;
 }
 
+/* Gives a group to a user: the directory, and the files he moves tasks with. */
+static void delegate(struct generator *gen, const struct run *run, uid_t uid, int root)
+{
+	static const char *files[] = {"", "/tasks", "/cgroup.procs", "/notify_on_release"};
+	int g = pick_group(gen, run, false);
+
+	if (g == GROUP_ROOT)
+		return;
+	for (int i = 0; i < 4; i++) {
+		struct op *op = &gen->pending[i];
+
+		*op = (struct op){.kind = OP_chown, .slot = root, .uid = (int)uid, .gid = (int)uid};
+		template_add_group(op->path, &run->tree, g);
+		template_add(op->path, files[i]);
+	}
+	gen->n_pending = chance(gen, 50) ? 4 : 3;
+}
+
+/* Without users and what is theirs there is little to learn from what users may do. */
+static bool keep_users(struct generator *gen, const struct run *run, struct op *op)
+{
+	int n = below(gen, 2), root;
+	uid_t uid = n ? USER2 : USER1;
+
+	if (!gen->n_pending) {
+		root = chance(gen, 10) ? pick_slot(gen, run, 0) : -1;
+		if (root < 0)
+			return false;
+		gen->uid = 0;
+		if (pick_slot(gen, run, uid) < 0 && count_live(run) > 4) {
+			*op = (struct op){.kind = OP_become, .slot = root, .num = n};
+			return true;
+		}
+		if (pick_owned(gen, run, uid) == GROUP_NONE)
+			delegate(gen, run, uid, root);
+	}
+	if (!gen->n_pending)
+		return false;
+	*op = gen->pending[0];
+	gen->n_pending--;
+	memmove(gen->pending, gen->pending + 1, sizeof(gen->pending) - sizeof(*gen->pending));
+	return true;
+}
+
+/* Who does the next operation: -1, there is nobody. */
+static int pick_actor(struct generator *gen, const struct run *run)
+{
+	int dice = below(gen, 100), slot = -1;
+
+	if (dice < 45)
+		slot = pick_slot(gen, run, 0);
+	else if (dice < 80)
+		slot = pick_slot(gen, run, dice & 1 ? USER1 : USER2);
+	return slot < 0 ? pick_slot(gen, run, ANYBODY) : slot;
+}
+
 void generate(struct generator *gen, const struct run *run, struct op *op)
 {
 	size_t choice;
 
 	*op = (struct op){0};
-	if (set_scene(gen, op))
+	if (set_scene(gen, op) || keep_users(gen, run, op))
 		return;
 	choice = pick_kind(gen, run);
 	op->kind = menu[choice].kind;
-	op->slot = pick_slot(gen, run, chance(gen, 55));
-	if (op->slot < 0)
-		op->slot = pick_slot(gen, run, false);
-	if (op->slot < 0 || (pick_slot(gen, run, true) < 0 && chance(gen, 20))) {
+	op->slot = pick_actor(gen, run);
+	if (op->slot < 0 || (pick_slot(gen, run, 0) < 0 && chance(gen, 20))) {
 		*op = (struct op){.kind = OP_spawn, .target = pick_free(gen, run)};
 		if (op->target < 0)
 			*op = (struct op){.kind = OP_verify};
 		return;
 	}
+	gen->uid = shared->channel[op->slot].euid;
 	op->flip = chance(gen, 30);
 	if (menu[choice].make)
 		menu[choice].make(gen, run, op);

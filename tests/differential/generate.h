@@ -12,7 +12,11 @@
 
 struct generator {
 	uint64_t state;
-	int step; /* the first operations set the scene */
+	int step;  /* the first operations set the scene */
+	uid_t uid; /* who does the operation that is being made up */
+	/* The rest of a delegation under way: a user is given a group and its files. */
+	struct op pending[4];
+	int n_pending;
 };
 
 void generator_init(struct generator *gen, uint64_t seed);

@@ -249,6 +249,8 @@ static enum verdict file_op(struct run *run, const struct op *op)
 		return DIFFERENT;
 	if (!compare_patiently(&d, ask_again))
 		return DIFFERENT;
+	run->worked = !d.v1->err;
+	run->by_user = shared->channel[op->slot].euid;
 	if (run->plant)
 		plant(run, &d);
 	return book(run, &d) ? DIFFERENT : SAME;
@@ -293,6 +295,8 @@ enum verdict run_op(struct run *run, const struct op *op)
 	enum verdict v;
 
 	shared->progress++;
+	run->worked = true;
+	run->by_user = false;
 	if (!pool_can(&run->pool, op))
 		return SKIPPED;
 	if (op->kind == OP_verify)

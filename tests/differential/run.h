@@ -21,6 +21,8 @@ struct run {
 	struct tree tree;
 	enum plant plant;
 	char why[WHY_MAX]; /* what was different */
+	/* Of the last operation, where it was on files: did it succeed; by whom. */
+	bool worked, by_user;
 };
 
 enum verdict {
