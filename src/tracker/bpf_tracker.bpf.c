@@ -271,7 +271,10 @@ static __always_inline bool count_down(__u32 cset)
 	return count && __sync_fetch_and_add(count, -1) == 1;
 }
 
-/* Whoever has taken a place puts it down at once: an exec hook may be waiting for that. */
+/*
+ * Whoever has taken a place puts it down at once, and whoever has reserved a slot fills it at once: an
+ * exec hook may be waiting for that, or the daemon, for as long as the lowliest task is off its CPU.
+ */
 static __always_inline void pin(void)
 {
 	if (may_pin)
@@ -296,20 +299,21 @@ static __always_inline bool take_along(__u32 old, __u64 *from, __u64 place, __u6
 	struct event *e = NULL;
 	bool lives, last;
 
+	pin();
 	if (cset > PLACE_INITIAL)
 		e = log_reserve();
-	pin();
 	if (__sync_val_compare_and_swap(from, place, place & ~PLACE_ID_MASK) != place) {
-		unpin();
 		if (e)
 			bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		unpin();
 		return false;
 	}
 	lives = PLACE_ID(seen) == PLACE_NONE && PLACE_TGID(seen) == tgid &&
 		__sync_val_compare_and_swap(to, seen, place_after(seen, tgid, cset)) == seen;
-	unpin();
-	if (cset == PLACE_INITIAL)
+	if (cset == PLACE_INITIAL) {
+		unpin();
 		return true;
+	}
 	last = !lives && count_down(cset);
 	if (!e)
 		log_lost();
@@ -317,6 +321,7 @@ static __always_inline bool take_along(__u32 old, __u64 *from, __u64 place, __u6
 		log_submit(e, EVENT_RETID, old, tgid, cset, 0, false);
 	else
 		log_submit(e, EVENT_DIED, old, 0, cset, 0, last || want_exit);
+	unpin();
 	return true;
 }
 
@@ -374,6 +379,17 @@ static __always_inline __u32 count_into(const volatile __u64 *maker)
 	return PLACE_INITIAL;
 }
 
+/* A rebuild looks no further than the highest tid: a lower one must not be written over it. */
+static __always_inline void note_tid(__u32 tid)
+{
+	for (int i = 0; i < 64; i++) {
+		__u32 seen = *(volatile __u32 *)&max_tid;
+
+		if (tid <= seen || __sync_val_compare_and_swap(&max_tid, seen, tid) == seen)
+			return;
+	}
+}
+
 /* In the maker's context, before the child can run. */
 SEC("tp_btf/task_newtask")
 int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
@@ -387,20 +403,21 @@ int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
 		return 0;
 	if (PLACE_ID(*place) != PLACE_NONE && PLACE_TGID(*place) != tgid)
 		settle_stale(tid);
-	if (tid > max_tid)
-		max_tid = tid;
+	note_tid(tid);
 	cset = count_into(from);
 	/* The place is nothing, and only this hook may give it a value now: a plain store does. */
 	if (cset == PLACE_INITIAL) {
 		*(volatile __u64 *)place = place_after(*place, tgid, cset);
 		return 0;
 	}
+	pin();
 	e = log_reserve();
 	*(volatile __u64 *)place = place_after(*place, tgid, cset);
 	if (e)
 		log_submit(e, EVENT_BORN, tid, tgid, cset, 0, want_fork != 0);
 	else
 		log_lost();
+	unpin();
 	return 0;
 }
 
@@ -501,6 +518,7 @@ int BPF_PROG(ucg_exit, struct task_struct *task)
 	cset = PLACE_ID(old);
 	if (cset <= PLACE_INITIAL)
 		return 0;
+	pin();
 	e = log_reserve();
 	last = count_down(cset);
 	if (e)
@@ -508,6 +526,7 @@ int BPF_PROG(ucg_exit, struct task_struct *task)
 			   (__u32)(task->start_boottime >> 32), last || want_exit);
 	else
 		log_lost();
+	unpin();
 	if (want_cputime)
 		keep_dying(task);
 	return 0;
@@ -809,8 +828,7 @@ int ucg_walk_tasks(struct bpf_iter__task *ctx)
 				place, seen,
 				place_after(seen, entry.tgid,
 					    task->flags & PF_EXITING ? PLACE_NONE : PLACE_INITIAL));
-		if (entry.tid > max_tid)
-			max_tid = entry.tid;
+		note_tid(entry.tid);
 		return 0;
 	}
 	if (PLACE_ID(seen) == PLACE_INITIAL && PLACE_TGID(seen) == entry.tgid &&

@@ -530,6 +530,40 @@ static void test_fork_exit(void **state)
 	fw_free(fw);
 }
 
+static void note_empty(struct cgroup_subsys *ss, struct cgroup *cgrp)
+{
+	trace_add(&trace, "%s.empty %s; ", ss->name, cgroup_name(cgrp));
+	assert_int_equal(cgroup_task_count(cgrp), 0);
+}
+
+/* The last task has left a cgroup: told to all that are bound there, once. */
+static void test_empty(void **state)
+{
+	struct fake_world *fw = world_with(false);
+	struct hierarchy *h = mount_ok(fw, "a,b"), *i = mount_ok(fw, "c");
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g"), *k = mkdir_ok(hierarchy_root(i), "k");
+
+	(void)state;
+	attach_ok(g, 10);
+	attach_ok(k, 10);
+	attach_ok(g, 11);
+	for (int n = 0; n < N; n++) {
+		s[n].ss.empty = note_empty;
+		s[n].ss.can_attach = NULL;
+		s[n].ss.attach = NULL;
+	}
+	trace_clear(&trace);
+	/* others of g's are there still */
+	fw_exit(fw, 10);
+	core_settle(fw->core);
+	assert_trace(&trace, "c.empty k; ");
+	attach_ok(hierarchy_root(h), 11);
+	assert_trace(&trace, "a.empty g; b.empty g; ");
+	core_settle(fw->core);
+	assert_trace(&trace, "");
+	fw_free(fw);
+}
+
 static void no_cputime(struct cgroup_subsys *ss, const struct cgroup_task *task,
 		       const struct cgroup_cputime *time, bool last)
 {
@@ -657,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_dies_in_can_attach),
 		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_fork_exit),
+		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_exit_can_wait),
 		cmocka_unit_test(test_retid),
 		cmocka_unit_test(test_fork_before_move),
