@@ -4,6 +4,71 @@
  * to the leader's. Included after kernel.pml. SEEN, PLACE: an id, a generation and a mark.
  */
 
+inline see(old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_)
+{
+	atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
+	atomic { set_ = id_at[old_]; gen_ = gen_at[old_]; mark_ = mark_at[old_] }
+}
+
+/* As take_along(), its first half. OK_: it is still there, and taken. */
+inline take(me_, old_, set_, gen_, mark_, made_, whose_, ok_, got_)
+{
+#ifndef BREAK_RETID_RESERVE_LATE
+	if
+	:: LOGGED(set_) -> reserve(me_, got_)
+	:: else
+	fi;
+#endif
+	atomic {
+		ok_ = (id_at[old_] == set_ && gen_at[old_] == gen_ && mark_at[old_] == mark_);
+		if
+		:: ok_ ->
+			id_at[old_] = NONE;
+			made_ = ghost_made[set_];
+			whose_ = ghost_owner[old_]
+		:: else
+		fi
+	};
+	if
+	:: !ok_ && got_ -> discard(me_); got_ = false
+	:: else
+	fi
+}
+
+/* Its second half: down at TG_, or told dead. */
+inline put_down(me_, old_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_, last_, first_, got_)
+{
+#ifdef BREAK_RETID_RESERVE_LATE
+	if
+	:: LOGGED(set_) -> reserve(me_, got_)
+	:: else
+	fi;
+#endif
+	atomic {
+		lives_ = (sid_ == NONE && smark_ == tg_ && id_at[tg_] == sid_ && gen_at[tg_] == sgen_ &&
+			  mark_at[tg_] == smark_);
+		if
+		:: lives_ ->
+			/* Nothing is put down for the dead. */
+			assert(ghost_home[whose_] == set_ && tid_of[whose_] == tg_);
+			id_at[tg_] = set_;
+			gen_at[tg_]++;
+			ghost_owner[tg_] = whose_
+		:: else ->
+			/* Nobody is told dead who lives. */
+			assert(exiting[whose_]);
+			ghost_home[whose_] = NONE
+		fi
+	};
+	if
+	:: !LOGGED(set_)
+	:: LOGGED(set_) && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
+	:: LOGGED(set_) && !lives_ ->
+		count_down(set_, last_);
+		submit(me_, DIED, old_, set_, 0, made_, 0, last_, first_)
+	fi
+}
+
 /*
  * As hand_over(): the place marked TG_ goes from tid OLD_ to tid TG_. OK_: there was one, and it went
  * there or was told dead.
@@ -11,62 +76,19 @@
 inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
 {
 	do
-	:: atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
-		atomic { set_ = id_at[old_]; gen_ = gen_at[old_]; mark_ = mark_at[old_] };
+	:: see(old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
 		if
 		:: set_ == NONE || mark_ != tg_ -> ok_ = false; break
 		:: else
 		fi;
-#ifndef BREAK_RETID_RESERVE_LATE
-		if
-		:: LOGGED(set_) -> reserve(me_, got_)
-		:: else
-		fi;
-#endif
-		atomic {
-			ok_ = (id_at[old_] == set_ && gen_at[old_] == gen_ && mark_at[old_] == mark_);
-			if
-			:: ok_ ->
-				id_at[old_] = NONE;
-				made_ = ghost_made[set_];
-				whose_ = ghost_owner[old_]
-			:: else
-			fi
-		};
+		take(me_, old_, set_, gen_, mark_, made_, whose_, ok_, got_);
 		if
 		:: ok_ -> break
-		:: !ok_ && got_ -> discard(me_); got_ = false
-		:: !ok_ && !got_
+		:: else
 		fi
 	od;
 	if
-	:: ok_ ->
-#ifdef BREAK_RETID_RESERVE_LATE
-		if
-		:: LOGGED(set_) -> reserve(me_, got_)
-		:: else
-		fi;
-#endif
-		atomic {
-			lives_ = (sid_ == NONE && smark_ == tg_ && id_at[tg_] == sid_ &&
-				  gen_at[tg_] == sgen_ && mark_at[tg_] == smark_);
-			if
-			:: lives_ ->
-				/* Nothing is put down for the dead. */
-				assert(ghost_home[whose_] == set_ && tid_of[whose_] == tg_);
-				id_at[tg_] = set_;
-				gen_at[tg_]++;
-				ghost_owner[tg_] = whose_
-			:: else -> ghost_home[whose_] = NONE
-			fi
-		};
-		if
-		:: !LOGGED(set_)
-		:: LOGGED(set_) && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
-		:: LOGGED(set_) && !lives_ ->
-			count_down(set_, last_);
-			submit(me_, DIED, old_, set_, 0, made_, 0, last_, first_)
-		fi
+	:: ok_ -> put_down(me_, old_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_, last_, first_, got_)
 	:: else
 	fi;
 	d_step {
@@ -78,6 +100,62 @@ inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, 
 		mark_ = 0;
 		made_ = 0;
 		whose_ = 0;
+		lives_ = false;
+		last_ = false;
+		got_ = false
+	}
+}
+
+/* Some thread of process TG_ goes by tid AT_. */
+#define BEARS(s) (tid_of[s] == at_ && tgid_of[s] == tg_)
+
+/*
+ * As ucg_finish_exec: what lies at a tid that no thread of the process bears has been left there by an
+ * exec; it was seen before the tid was looked up.
+ */
+inline finish_exec(me_, tg_, at_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
+{
+	at_ = 1;
+	do
+	:: at_ <= TIDS ->
+#ifdef BREAK_FINISH_SEEN_LATE
+		sid_ = id_at[tg_];
+		atomic { ok_ = (at_ != tg_ && !ANY_TASK(BEARS)) };
+		see(at_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
+#else
+		see(at_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
+#ifdef BREAK_FINISH_UNASKED
+		ok_ = (at_ != tg_);
+#else
+		atomic { ok_ = (at_ != tg_ && !ANY_TASK(BEARS)) };
+#endif
+#endif
+		if
+		:: ok_ && sid_ == NONE && set_ != NONE && mark_ == tg_ ->
+			take(me_, at_, set_, gen_, mark_, made_, whose_, ok_, got_);
+			if
+			:: ok_ ->
+				put_down(me_, at_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_,
+					 last_, first_, got_)
+			:: else
+			fi;
+			break
+		:: else -> at_++
+		fi
+	:: else -> break
+	od;
+	skip; /* spin: no loop may end right before a d_step */
+	d_step {
+		at_ = 0;
+		sid_ = 0;
+		sgen_ = 0;
+		smark_ = 0;
+		set_ = 0;
+		gen_ = 0;
+		mark_ = 0;
+		made_ = 0;
+		whose_ = 0;
+		ok_ = false;
 		lives_ = false;
 		last_ = false;
 		got_ = false

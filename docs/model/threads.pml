@@ -9,7 +9,8 @@
  * kernel swaps the tids, gives the old one away, and calls the exec hook some time later; or the exec
  * fails, and the thread dies.
  *
- * The daemon moves a process as a whole, or with SINGLE_MOVES any one task. With PLACES_ONLY there is no
+ * The daemon moves a process as a whole, or with SINGLE_MOVES any one task; with FINISH it does not wait
+ * for an exec to take the task's place along. With PLACES_ONLY there is no
  * log: a process's move reads and writes places, nothing else.
  */
 #ifndef FORKS
@@ -553,6 +554,10 @@ proctype Daemon()
 	byte x, id, gen, to, who, who_gen, made, made_to, c, n, mark;
 	byte p, tg, at, k, err;
 	bit done, found, got, whole, again, alive, newcomer, moved, refused;
+#ifdef FINISH
+	byte sid, sgen, smark, set, its_gen, its_mark, whose;
+	bit ok, lives, last, first;
+#endif
 
 wait:
 end:	if
@@ -590,6 +595,15 @@ end:	if
 		:: break
 		od
 	   };
+#ifdef FINISH
+		/* It may be in the midst of an exec, and is not waited for. */
+		if
+		:: id_at[x] == NONE ->
+			finish_exec(DAEMON, x, at, sid, sgen, smark, set, its_gen, its_mark, made, whose, ok,
+				    lives, last, first, got)
+		:: true
+		fi;
+#endif
 		look_at(x, id, gen, who, who_gen);
 		if
 		:: id != NONE ->

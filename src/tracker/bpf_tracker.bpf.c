@@ -648,6 +648,8 @@ static long exec_step(__u32 i, struct search *search)
 		return 1;
 	seen = *(volatile __u64 *)to;
 	place = *(volatile __u64 *)from;
+	if (PLACE_ID(seen) != PLACE_NONE)
+		return 1;
 	if (tid == tgid || PLACE_ID(place) == PLACE_NONE || PLACE_TGID(place) != tgid)
 		return 0;
 	task = bpf_task_from_pid((int)tid);
@@ -669,10 +671,8 @@ SEC("syscall")
 int ucg_finish_exec(struct exec_args *args)
 {
 	struct search search = {.tgid = args->tgid};
-	__u64 *to = place_of(args->tgid);
 
-	if (to && PLACE_ID(*(volatile __u64 *)to) == PLACE_NONE)
-		bpf_loop(max_tid, exec_step, &search, 0);
+	bpf_loop(max_tid, exec_step, &search, 0);
 	return 0;
 }
 

@@ -463,8 +463,13 @@ static void test_exec_takes_long(void **state)
 	assert_int_equal(cgroup_transfer_tasks(k, g), 0);
 	assert_tasks(k, 10);
 	assert_no_tasks(g);
+	/* one that is on its way out and takes long: not for ever */
+	fw->tid_end = 100;
+	fw_exit_begin(fw, 10);
+	assert_int_equal(cgroup_transfer_tasks(g, k), -ERESTART);
+	fw_exit_end(fw, 10);
+	assert_int_equal(cgroup_transfer_tasks(g, k), 0);
 	/* once the exec is over nothing is left of it */
-	fw_exit(fw, 10);
 	assert_no_tasks(k);
 	assert_int_equal(n_csets(fw), 1);
 	fw_free(fw);
@@ -686,6 +691,46 @@ static void test_process_refused_late(void **state)
 	fw_free(fw);
 }
 
+static int asked_again;
+
+static int threads_not_now(void *arg, struct core_process process, struct core_thread **threads,
+			   size_t *n)
+{
+	return asked_again++ % 2 ? real_threads(arg, process, threads, n) : -EAGAIN;
+}
+
+/* An old leader is on its way out whenever the threads are listed: then they are listed again. */
+static void test_threads_not_now(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, "a");
+	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g");
+
+	(void)state;
+	real_threads = fw->ops.threads;
+	fw->ops.threads = threads_not_now;
+	fw->on_moved = fork_on_first_move;
+	hook_budget = 1;
+	a.can_attach_err = -ENOSPC;
+	a.can_attach_err_tid = 113;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ENOSPC);
+	fw->on_moved = NULL;
+	assert_no_tasks(g);
+	a.can_attach_err = 0;
+	assert_int_equal(core_attach_process(g, 10, &root_cred), 0);
+	assert_tasks(root, 20);
+	assert_tasks(g, 10, 11, 12, 13, 110, 113);
+	/* and never: whoever asks is to come back */
+	for (pid_t tid = 10; tid < 14; tid++)
+		fw_exit(fw, tid);
+	asked_again = 1 << 20;
+	fw_exit(fw, 110);
+	fw_exit(fw, 113);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ERESTART);
+	assert_int_equal(core_attach_process(g, 10, &root_cred), -ESRCH);
+	fw_free(fw);
+}
+
 static void exit_13_on_threads(struct fake_world *fw, pid_t tgid)
 {
 	if (tgid == 10 && fw_task(fw, 13)->state == FW_ALIVE)
@@ -850,6 +895,7 @@ int main(void)
 		cmocka_unit_test(test_process_with_births),
 		cmocka_unit_test(test_can_attach_knows_newborn),
 		cmocka_unit_test(test_process_refused_late),
+		cmocka_unit_test(test_threads_not_now),
 		cmocka_unit_test(test_process_with_deaths),
 		cmocka_unit_test(test_process_dies),
 		cmocka_unit_test(test_process_halfway),
