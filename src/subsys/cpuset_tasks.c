@@ -376,12 +376,30 @@ void cpuset_apply(struct cpuset *cs, const struct mask *was)
 		forget_wishes(cs);
 }
 
-static void apply_to_watched(struct cpuset *cs)
+/* Those of CS, which leaves out no CPU, that were told of and not heard of. */
+static void answer_questions(struct cpuset *cs)
 {
-	if (cs->watched)
+	const struct cgroup_task *task;
+	struct task_affinity aff;
+	struct cgroup_iter it;
+
+	if (cgroup_iter_start(cs->css.cgroup, &it))
+		return;
+	while ((task = cgroup_iter_next(&it)))
+		if (!task_affinity_begin(cs->ctx->ss, task, &aff) && aff.in_question)
+			settle(cs, task, (struct how){.adopt = ADOPT_IF_UNLIKE});
+	cgroup_iter_end(&it);
+}
+
+/* It is not known of whom there was something to tell. */
+static void look_at_all(struct cpuset *cs)
+{
+	if (is_bound(cs))
 		cpuset_apply(cs, &cs->cpus);
+	else
+		answer_questions(cs);
 	for (cs = cpuset_first_child(cs); cs; cs = cpuset_next_sibling(cs))
-		apply_to_watched(cs);
+		look_at_all(cs);
 }
 
 void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, unsigned int why)
@@ -390,7 +408,7 @@ void cpuset_affinity(struct cgroup_subsys *ss, const struct cgroup_task *task, u
 	struct cpuset *cs;
 
 	if (!task) {
-		apply_to_watched(ctx->root);
+		look_at_all(ctx->root);
 		return;
 	}
 	cs = cpuset_of(task_cgroup(task, ss), ss);

@@ -452,14 +452,15 @@ static void act_herd(void *arg)
 	for (int i = 0; i < herd->n_threads; i++)
 		make_thread(idle, true);
 	stage->breeding = 2;
-	while (stage->breeding == 2)
-		sleep_ms(1);
-	for (int i = 0; i < herd->n_breeders; i++)
-		pthread_create(&breeders[i], NULL, breed, NULL);
-	for (int i = 0; i < herd->n_breeders; i++)
-		pthread_join(breeders[i], NULL);
-	stage->breeding = -1;
-	act_sleep(NULL);
+	for (;;) {
+		while (stage->breeding != 1)
+			sleep_ms(1);
+		for (int i = 0; i < herd->n_breeders; i++)
+			pthread_create(&breeders[i], NULL, breed, NULL);
+		for (int i = 0; i < herd->n_breeders; i++)
+			pthread_join(breeders[i], NULL);
+		stage->breeding = -1;
+	}
 }
 
 static pid_t start_herd(struct herd *herd)
@@ -515,10 +516,17 @@ static void test_herd(void)
 	tap_result(!found.n_late && found.n_threads > N_THREADS,
 		   "a change reaches them all, and those born meanwhile (%d left behind)",
 		   found.n_late);
+	stage->extra = 0;
+	stage->breeding = 1;
+	sleep_ms(5);
 	must_enter(top, "cgroup.procs", pid);
+	stop_breeding();
 	look_at_ucgroup();
 	survey_threads(pid, mask_all, look_at_ucgroup, &found);
-	tap_result(!found.n_late, "all have all CPUs again when they have left (%d have not)",
+	tap_note("%zu threads when they have left", found.n_threads);
+	tap_result(!found.n_late,
+		   "all have all CPUs again when they have left, and those born on the way (%d "
+		   "have not)",
 		   found.n_late);
 	end(pid);
 }

@@ -437,6 +437,32 @@ static void test_in_question_when_moved(void **state)
 	fw_free(fw);
 }
 
+/* The tracker had no room to tell of whom: members are looked at, and whoever is in question. */
+static void test_lost(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, true);
+	struct cgroup *root = hierarchy_root(h), *a = make(root, "a", "0-1", "0");
+	struct cgroup *b = make(root, "b", "0-3", "0");
+
+	(void)state;
+	attach_ok(a, 11);
+	attach_ok(b, 12);
+	sys.has[11] = list("0-3");
+	sys.has[12] = sys.has[13] = sys.has[20] = list("1");
+	for (pid_t tid = 12; tid <= 13; tid++) {
+		sys.knows[tid].in_question = sys.knows[tid].has_user = true;
+		sys.knows[tid].user[0] = 0xff;
+	}
+	core_affinity_changed(fw->core, 0, CGROUP_AFFINITY_GIVEN_BY_OTHER);
+	core_settle(fw->core);
+	assert_runs_on(11, "0-1");
+	assert_runs_on(12, "0-3");
+	assert_runs_on(13, "0-3");
+	assert_runs_on(20, "1"); /* as it likes */
+	fw_free(fw);
+}
+
 /* A kernel's own cpuset may leave it none of the CPUs. */
 static void test_disobedient(void **state)
 {
@@ -513,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_post_clone),
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_in_question_when_moved),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_disobedient),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_without_effect),
