@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * exec.pml - the exec of a thread that is not the leader: its place is handed over from the tid it had
- * to the leader's. Included after kernel.pml. SEEN, PLACE: an id, a generation and a mark.
+ * exec.pml - the exec of a thread that is not the leader: its place goes from the tid it had to the
+ * leader's. Included after kernel.pml. SEEN, PLACE: an id, a generation and a mark.
  */
 
-inline see(old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_)
-{
-	atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
-	atomic { set_ = id_at[old_]; gen_ = gen_at[old_]; mark_ = mark_at[old_] }
-}
-
-/* As take_along(), its first half. OK_: it is still there, and taken. */
-inline take(me_, old_, set_, gen_, mark_, made_, whose_, ok_, got_)
+/*
+ * As take_along(): PLACE_, marked TG_, is taken from tid OLD_, if it is still there, and put down at tid
+ * TG_, if that has had nothing but SEEN; or is told dead. OK_: it was there.
+ */
+inline take_along(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
 {
 #ifndef BREAK_RETID_RESERVE_LATE
 	if
@@ -30,42 +27,35 @@ inline take(me_, old_, set_, gen_, mark_, made_, whose_, ok_, got_)
 		fi
 	};
 	if
-	:: !ok_ && got_ -> discard(me_); got_ = false
-	:: else
-	fi
-}
-
-/* Its second half: down at TG_, or told dead. */
-inline put_down(me_, old_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_, last_, first_, got_)
-{
+	:: ok_ ->
 #ifdef BREAK_RETID_RESERVE_LATE
-	if
-	:: LOGGED(set_) -> reserve(me_, got_)
-	:: else
-	fi;
-#endif
-	atomic {
-		lives_ = (sid_ == NONE && smark_ == tg_ && id_at[tg_] == sid_ && gen_at[tg_] == sgen_ &&
-			  mark_at[tg_] == smark_);
 		if
-		:: lives_ ->
-			/* Nothing is put down for the dead. */
-			assert(ghost_home[whose_] == set_ && tid_of[whose_] == tg_);
-			id_at[tg_] = set_;
-			gen_at[tg_]++;
-			ghost_owner[tg_] = whose_
-		:: else ->
-			/* Nobody is told dead who lives. */
-			assert(exiting[whose_]);
-			ghost_home[whose_] = NONE
+		:: LOGGED(set_) -> reserve(me_, got_)
+		:: else
+		fi;
+#endif
+		atomic {
+			lives_ = (sid_ == NONE && smark_ == tg_ && id_at[tg_] == sid_ &&
+				  gen_at[tg_] == sgen_ && mark_at[tg_] == smark_);
+			if
+			:: lives_ ->
+				/* Nothing is put down for the dead. */
+				assert(ghost_home[whose_] == set_ && tid_of[whose_] == tg_);
+				id_at[tg_] = set_;
+				gen_at[tg_]++;
+				ghost_owner[tg_] = whose_
+			:: else -> assert(exiting[whose_]); ghost_home[whose_] = NONE
+			fi
+		};
+		if
+		:: !LOGGED(set_)
+		:: LOGGED(set_) && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
+		:: LOGGED(set_) && !lives_ ->
+			count_down(set_, last_);
+			submit(me_, DIED, old_, set_, 0, made_, 0, last_, first_)
 		fi
-	};
-	if
-	:: !LOGGED(set_)
-	:: LOGGED(set_) && lives_ -> commit(me_, RETID, old_, set_, tg_, made_, made_)
-	:: LOGGED(set_) && !lives_ ->
-		count_down(set_, last_);
-		submit(me_, DIED, old_, set_, 0, made_, 0, last_, first_)
+	:: !ok_ && got_ -> discard(me_); got_ = false
+	:: !ok_ && !got_
 	fi
 }
 
@@ -76,77 +66,20 @@ inline put_down(me_, old_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_
 inline hand_over(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
 {
 	do
-	:: see(old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
+	:: atomic { sid_ = id_at[tg_]; sgen_ = gen_at[tg_]; smark_ = mark_at[tg_] };
+		atomic { set_ = id_at[old_]; gen_ = gen_at[old_]; mark_ = mark_at[old_] };
 		if
 		:: set_ == NONE || mark_ != tg_ -> ok_ = false; break
 		:: else
 		fi;
-		take(me_, old_, set_, gen_, mark_, made_, whose_, ok_, got_);
+		take_along(me_, old_, tg_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_);
 		if
 		:: ok_ -> break
 		:: else
 		fi
 	od;
-	if
-	:: ok_ -> put_down(me_, old_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_, last_, first_, got_)
-	:: else
-	fi;
-	d_step {
-		sid_ = 0;
-		sgen_ = 0;
-		smark_ = 0;
-		set_ = 0;
-		gen_ = 0;
-		mark_ = 0;
-		made_ = 0;
-		whose_ = 0;
-		lives_ = false;
-		last_ = false;
-		got_ = false
-	}
-}
-
-/* Some thread of process TG_ goes by tid AT_. */
-#define BEARS(s) (tid_of[s] == at_ && tgid_of[s] == tg_)
-
-/*
- * As ucg_finish_exec: what lies at a tid that no thread of the process bears has been left there by an
- * exec; it was seen before the tid was looked up.
- */
-inline finish_exec(me_, tg_, at_, sid_, sgen_, smark_, set_, gen_, mark_, made_, whose_, ok_, lives_, last_, first_, got_)
-{
-	at_ = 1;
-	do
-	:: at_ <= TIDS ->
-#ifdef BREAK_FINISH_SEEN_LATE
-		sid_ = id_at[tg_];
-		atomic { ok_ = (at_ != tg_ && !ANY_TASK(BEARS)) };
-		see(at_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
-#else
-		see(at_, tg_, sid_, sgen_, smark_, set_, gen_, mark_);
-#ifdef BREAK_FINISH_UNASKED
-		ok_ = (at_ != tg_);
-#else
-		atomic { ok_ = (at_ != tg_ && !ANY_TASK(BEARS)) };
-#endif
-#endif
-		if
-		:: ok_ && sid_ == NONE && set_ != NONE && mark_ == tg_ ->
-			take(me_, at_, set_, gen_, mark_, made_, whose_, ok_, got_);
-			if
-			:: ok_ ->
-				put_down(me_, at_, tg_, sid_, sgen_, smark_, set_, made_, whose_, lives_,
-					 last_, first_, got_)
-			:: else
-			fi;
-			break
-		:: else -> at_++
-		fi
-	:: else -> break
-	od;
 	skip; /* spin: no loop may end right before a d_step */
 	d_step {
-		at_ = 0;
 		sid_ = 0;
 		sgen_ = 0;
 		smark_ = 0;
@@ -155,7 +88,6 @@ inline finish_exec(me_, tg_, at_, sid_, sgen_, smark_, set_, gen_, mark_, made_,
 		mark_ = 0;
 		made_ = 0;
 		whose_ = 0;
-		ok_ = false;
 		lives_ = false;
 		last_ = false;
 		got_ = false

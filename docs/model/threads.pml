@@ -9,9 +9,8 @@
  * kernel swaps the tids, gives the old one away, and calls the exec hook some time later; or the exec
  * fails, and the thread dies.
  *
- * The daemon moves a process as a whole, or with SINGLE_MOVES any one task; with FINISH it does not wait
- * for an exec to take the task's place along. With PLACES_ONLY there is no
- * log: a process's move reads and writes places, nothing else.
+ * The daemon moves a process as a whole, or with SINGLE_MOVES any one task. With PLACES_ONLY there is no
+ * log, and nothing is counted: a move reads and writes places, nothing else.
  */
 #ifndef FORKS
 #define FORKS 1
@@ -69,6 +68,7 @@ byte n_listed = START; /* tids in use */
 byte n_threads[3];     /* on the lists of process 1 and 2 */
 bool leader_dead[3];   /* its exit hook has run */
 bool ghost_execs[TASKS + 1]; /* its tid was swapped, and neither the exec nor the exit hook is done */
+bool ghost_stuck;	     /* an exec has given the old tid away, and the exec hook is still to come */
 
 inline list_append(process_, task_)
 {
@@ -251,7 +251,8 @@ end2:	do
 		ghost_busy[1]++;
 		ghost_unsure[1] = ghost_replaying
 	   };
-		d_step { unlist(1, 1) };
+		d_step { unlist(1, 1); ghost_stuck = true };
+		ghost_stuck = false;
 		if
 		:: exec_hook(old)
 		:: died_in_exec(); failed = true
@@ -429,6 +430,87 @@ inline forget_threads()
 	}
 }
 
+#define BORNE(s) (tid_of[s] == t && tgid_of[s] == tg)
+#define LEFT_BEHIND(u) (u != tg && id_at[u] != NONE && ghost_execs[ghost_owner[u]])
+
+/* As ucg_finish_exec, for the process with the leader TG. */
+inline finish_exec()
+{
+	atomic { stuck = ghost_stuck };
+	if
+	:: id_at[tg] == NONE ->
+		t = 1;
+		do
+		:: t <= TIDS ->
+#ifdef BREAK_FINISH_LOOK_FIRST
+			borne = ANY_TASK(BORNE);
+#endif
+			atomic { sid = id_at[tg]; sgen = gen_at[tg]; smark = mark_at[tg] };
+			atomic { set = id_at[t]; pgen = gen_at[t]; pmark = mark_at[t] };
+			if
+			:: t == tg || set == NONE || pmark != tg
+			:: else ->
+#ifdef BREAK_FINISH_ANY_TID
+				borne = false;
+#elif !defined(BREAK_FINISH_LOOK_FIRST)
+				borne = ANY_TASK(BORNE);
+#endif
+				if
+				:: borne -> borne = false
+				:: else ->
+					take_along(DAEMON, t, tg, sid, sgen, smark, set, pgen, pmark, made, whose, ok, lives, last, first, got);
+					break
+				fi
+			fi;
+			t++
+		:: else -> break
+		od
+	:: else
+	fi;
+	/* An exec that was stuck already, and is, has its place, or somebody who puts it down. */
+	atomic { assert(!(stuck && ghost_stuck && ANY_TID(LEFT_BEHIND))) };
+	d_step {
+		t = 0;
+		sid = 0;
+		sgen = 0;
+		smark = 0;
+		set = 0;
+		pgen = 0;
+		pmark = 0;
+		made = 0;
+		whose = 0;
+		borne = false;
+		ok = false;
+		lives = false;
+		last = false;
+		got = false;
+		stuck = false
+	}
+}
+
+#define HAS_NO_PLACE(k) (k < n && th_id[k] == NONE)
+#if TASKS == 4
+#define ANY_WITHOUT (HAS_NO_PLACE(0) || HAS_NO_PLACE(1) || HAS_NO_PLACE(2) || HAS_NO_PLACE(3))
+#else
+#define ANY_WITHOUT (HAS_NO_PLACE(0) || HAS_NO_PLACE(1) || HAS_NO_PLACE(2))
+#endif
+#define LEADER_WITHOUT(k) (HAS_NO_PLACE(k) && th_tid[k] == tg)
+#if TASKS == 4
+#define ANY_LEADER_WITHOUT \
+	(LEADER_WITHOUT(0) || LEADER_WITHOUT(1) || LEADER_WITHOUT(2) || LEADER_WITHOUT(3))
+#else
+#define ANY_LEADER_WITHOUT (LEADER_WITHOUT(0) || LEADER_WITHOUT(1) || LEADER_WITHOUT(2))
+#endif
+
+/* As wait_for_unplaced(): now and then, an exec is not waited for but helped along. */
+inline wait_for_unplaced()
+{
+	if
+	:: ANY_LEADER_WITHOUT -> finish_exec()
+	:: true
+	fi
+}
+
 inline move_thread(where_)
 {
 	d_step {
@@ -442,10 +524,9 @@ inline move_thread(where_)
 	move(x, id, gen, where_, who, who_gen, made, made_to, done, got)
 }
 
-/* As process_pass(), after its walk; refused: a subsystem does not let one in. */
+/* As grant_all() and swap_all(); refused: a subsystem does not let one in. */
 inline move_all()
 {
-	again = false;
 	/* All are asked before the first is moved. */
 	d_step {
 		k = 0;
@@ -471,11 +552,7 @@ inline move_all()
 	do
 	:: k < n && !refused ->
 		if
-		:: th_id[k] == NONE ->
-#ifndef BREAK_UNBORN_IGNORED
-			again = true
-#endif
-		:: th_id[k] == to
+		:: th_id[k] == NONE || th_id[k] == to
 		:: else ->
 			again = true;
 			move_thread(to);
@@ -484,6 +561,33 @@ inline move_all()
 		k++
 	:: else -> break
 	od;
+	k = 0
+}
+
+/* As process_pass(), after its walk: nobody is moved before all have a place. */
+inline process_pass()
+{
+	again = false;
+	if
+#ifndef BREAK_UNBORN_IGNORED
+	:: !begun && ANY_WITHOUT ->
+		again = true;
+		wait_for_unplaced()
+	:: else ->
+#else
+	:: true ->
+#endif
+		begun = true;
+		move_all();
+#ifndef BREAK_UNBORN_IGNORED
+		if
+		:: !refused && ANY_WITHOUT ->
+			again = true;
+			wait_for_unplaced()
+		:: else
+		fi
+#endif
+	fi;
 	forget_threads()
 }
 
@@ -507,6 +611,10 @@ inline roll_back()
 			k++
 		:: else -> break
 		od;
+		if
+		:: ANY_WITHOUT -> wait_for_unplaced()
+		:: else
+		fi;
 		forget_threads();
 #ifdef BREAK_ROLL_BACK_ONCE
 		again = false;
@@ -532,7 +640,7 @@ inline move_process()
 			break
 		:: err == AGAIN
 		:: err == 0 ->
-			move_all();
+			process_pass();
 #ifdef BREAK_SINGLE_PASS
 			again = false;
 #endif
@@ -543,7 +651,13 @@ inline move_process()
 				/* All: and nobody is born elsewhere later. */
 				atomic { assert(!ANY_TASK(OUTSIDE)); ghost_all_in[p] = to };
 				break
-			:: else
+			:: !refused && again
+			/* Enough for now: whoever asked comes back, and finds nothing changed. */
+#ifdef BREAK_GIVE_UP_HALFWAY
+			:: !refused && again -> assert(!moved); break
+#else
+			:: !refused && again && !begun -> assert(!moved); break
+#endif
 			fi
 		fi
 	od
@@ -553,11 +667,9 @@ proctype Daemon()
 {
 	byte x, id, gen, to, who, who_gen, made, made_to, c, n, mark;
 	byte p, tg, at, k, err;
-	bit done, found, got, whole, again, alive, newcomer, moved, refused;
-#ifdef FINISH
-	byte sid, sgen, smark, set, its_gen, its_mark, whose;
-	bit ok, lives, last, first;
-#endif
+	byte t, set, sid, sgen, smark, pgen, pmark, whose;
+	bit done, found, got, whole, again, alive, newcomer, begun, moved, refused;
+	bit ok, lives, last, first, borne, stuck;
 
 wait:
 end:	if
@@ -577,7 +689,9 @@ end:	if
 		fi;
 		whole = true;
 		if
+#ifndef PLACES_ONLY
 		:: to = INITIAL
+#endif
 		:: to = 3; make_set(3)
 		fi
 	   };
@@ -595,21 +709,23 @@ end:	if
 		:: break
 		od
 	   };
-#ifdef FINISH
-		/* It may be in the midst of an exec, and is not waited for. */
-		if
-		:: id_at[x] == NONE ->
-			finish_exec(DAEMON, x, at, sid, sgen, smark, set, its_gen, its_mark, made, whose, ok,
-				    lives, last, first, got)
-		:: true
-		fi;
-#endif
 		look_at(x, id, gen, who, who_gen);
+		if
+		:: id == NONE && who <= TASKS && tgid_of[who] == x ->
+			tg = x;
+			finish_exec();
+			look_at(x, id, gen, who, who_gen)
+		:: else
+		fi;
 		if
 		:: id != NONE ->
 			atomic {
 				if
+#ifdef PLACES_ONLY
+				:: id == 3 -> to = FIRST
+#else
 				:: id != INITIAL -> to = INITIAL
+#endif
 				:: id != 3 -> to = 3
 				fi;
 				if
@@ -650,6 +766,7 @@ end:	if
 		done = false;
 		whole = false;
 		again = false;
+		begun = false;
 		moved = false;
 		refused = false;
 		i = 1;
