@@ -259,14 +259,15 @@ void cgroup_iter_end(struct cgroup_iter *it);
 /*
  * Make a child `node_TID` of TASK's cgroup in the hierarchy of SS, run every post_clone, move TASK
  * in. 0 also when SS is bound to no mounted hierarchy (nothing is done); -EEXIST; what mkdir or a
- * move may answer.
+ * move may answer. -ERESTART: the task is still being born, after seconds.
  */
 int cgroup_clone(const struct cgroup_task *task, struct cgroup_subsys *ss);
 /* The same with the child `node_NR`, for a task that belongs with NR: one that is there is entered. */
 int cgroup_clone_of(const struct cgroup_task *task, struct cgroup_subsys *ss, pid_t nr);
 /*
  * Move every task of FROM into TO, of the same hierarchy, whatever their owners. All subsystems are
- * asked as for any move; the first error that is not a task's having gone ends it.
+ * asked as for any move; the first error that is not a task's having gone ends it. -ERESTART: a task
+ * that is on its way in or out has been so for seconds.
  */
 int cgroup_transfer_tasks(struct cgroup *to, struct cgroup *from);
 

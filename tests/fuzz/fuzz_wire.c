@@ -44,7 +44,7 @@ static void read_reply(const uint8_t *frame, size_t size)
 	struct wire_header h;
 	struct wire_reader r;
 	struct wire_list list;
-	volatile size_t sink = 0;
+	static volatile size_t sink; /* somebody might look */
 	size_t pos = 0;
 	const char *s;
 

@@ -378,6 +378,7 @@ static void test_birth_takes_long(void **state)
 	struct hierarchy *h;
 	struct fake_world *fw = world(&h, "a");
 	struct cgroup *root = hierarchy_root(h), *g = mkdir_ok(root, "g"), *found;
+	unsigned int n_finish_exec;
 
 	(void)state;
 	trace_clear(&trace);
@@ -387,7 +388,9 @@ static void test_birth_takes_long(void **state)
 	assert_int_equal(core_attach_task(g, 21, &root_cred), -ERESTART);
 	assert_int_equal(core_attach_process(g, 21, &root_cred), -ERESTART);
 	assert_int_equal(core_attach_process(g, 10, &root_cred), -ERESTART);
+	n_finish_exec = fw->n_finish_exec;
 	assert_int_equal(core_attach_process(g, 30, &root_cred), -ERESTART);
+	assert_int_equal(fw->n_finish_exec, n_finish_exec); /* only a leader can be in an exec */
 	assert_int_equal(write_text(g, "cgroup.procs", "10"), -ERESTART);
 	assert_true(fw->n_pauses < 200);
 	assert_int_equal(fw->n_moves, 0);
