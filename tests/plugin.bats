@@ -277,10 +277,6 @@ move() { # PID DIR: the errno's words, or nothing
 	mkdir "$M/good/fine"
 	rmdir "$M/good/fine" "$M/good"
 	is "$(cat "$M/second.states" "$M/picky.states" | tr '\n' ' ')" "1 1 "
-	ucg umount "$M"
-	ucg mount -o picky,name=x src "$M"
-	mkdir "$M/a"
-	is "$(cat "$M/picky.states")" 2
 }
 
 @test "what is no plug-in, or not one for this daemon, is refused in words" {
