@@ -156,7 +156,7 @@ static bool same_as_picture(struct diff *d)
 	/* Pieces of the root's list depend on everybody else's tasks. */
 	if (d->group != GROUP_ROOT && !d->run->world->kernel_only) {
 		intended_picture_used();
-		if (p->ns != d->ns)
+		if (d->command->count && p->ns != d->ns)
 			take_picture(d);
 		want = at < p->len ? p->len - at : 0;
 		if (want > d->command->count)

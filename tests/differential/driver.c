@@ -15,6 +15,7 @@
 
 struct tally {
 	long done, skipped, worlds;
+	long to_removed; /* on a file of a removed group */
 	struct {
 		long root, user;
 	} worked[OP_KINDS], refused[OP_KINDS];
@@ -22,10 +23,11 @@ struct tally {
 
 static void count(struct tally *tally, const struct run *run, enum op_kind kind)
 {
-	long *n = run->by_user ? &(run->worked ? tally->worked : tally->refused)[kind].user :
-				 &(run->worked ? tally->worked : tally->refused)[kind].root;
+	long *root = &(run->err ? tally->refused : tally->worked)[kind].root;
+	long *user = &(run->err ? tally->refused : tally->worked)[kind].user;
 
-	++*n;
+	++*(run->by_user ? user : root);
+	tally->to_removed += run->err == ENODEV;
 }
 
 /* So that one can see that there was something to compare. */
@@ -36,6 +38,7 @@ static void tally_report(const struct tally *tally)
 		printf("# %-12s %18ld %9ld %15ld %9ld\n", op_name((enum op_kind)k),
 		       tally->worked[k].root, tally->refused[k].root, tally->worked[k].user,
 		       tally->refused[k].user);
+	printf("# %ld of these were on files of removed groups\n", tally->to_removed);
 }
 
 /* One world's seed from the run's, so that a world can be run alone. */

@@ -216,12 +216,10 @@ static void do_open(const char *path, const struct command *c, enum side side, s
 static void do_hread(int fd, const struct command *c, struct reply *r)
 {
 	size_t count = c->count < sizeof(r->data) ? c->count : sizeof(r->data);
-	char byte;
 
 	r->pos = c->off < 0 ? lseek(fd, 0, SEEK_CUR) : c->off;
 	set(r, c->off < 0 ? read(fd, r->data, count) : pread(fd, r->data, count, c->off));
 	r->len = r->ret > 0 ? (size_t)r->ret : 0;
-	r->removed = pread(fd, &byte, 1, 0) < 0 && errno == ENODEV;
 }
 
 static void do_hwrite(int fd, const struct command *c, enum side side, struct reply *r)
@@ -399,7 +397,6 @@ void puppet_file_op(const struct command *c, enum side side, struct reply *r)
 	r->ret = -1;
 	r->err = 0;
 	r->pos = 0;
-	r->removed = false;
 	r->len = 0;
 	if (op_flags(c->kind) & ON_HANDLE) {
 		handle_op(c, side, r);

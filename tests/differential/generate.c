@@ -36,11 +36,26 @@ static void make_mkdir(struct generator *gen, const struct run *run, struct op *
 	op->mode = PICK(gen, modes);
 }
 
+/* A group of which SLOT has something open, or any. */
+static int pick_opened(struct generator *gen, const struct run *run, int slot)
+{
+	const struct handle *handles = run->pool.proc[run->pool.task[slot].proc].handle;
+	int found[HANDLES], n = 0;
+
+	for (int i = 0; i < HANDLES; i++)
+		if (handles[i].used && handles[i].group > GROUP_ROOT &&
+		    run->tree.group[handles[i].group].used)
+			found[n++] = handles[i].group;
+	return n ? found[below(gen, n)] : pick_group(gen, run, false);
+}
+
 static void make_rmdir(struct generator *gen, const struct run *run, struct op *op)
 {
 	static const char *tails[] = {"/", "/.", "/..", "/tasks"};
 	int g = pick_group(gen, run, chance(gen, 10));
 
+	if (chance(gen, 30))
+		g = pick_opened(gen, run, op->slot);
 	for (int i = 0; i < 3 && !is_leaf(&run->tree, g); i++)
 		g = pick_group(gen, run, false);
 	template_add_group(op->path, &run->tree, g);
@@ -171,7 +186,11 @@ static void make_xattr(struct generator *gen, const struct run *run, struct op *
 				      "foo.x",	"user.",	  "trusted.",  "system.x"};
 	static const char *values[] = {"v", "value", "", "%00%01", "{z300}", "{1:4000}"};
 
-	put_any(gen, run, op->path);
+	/* Mostly the same few, so that what one sets another finds. */
+	if (chance(gen, 40))
+		put_any(gen, run, op->path);
+	else if (chance(gen, 50))
+		template_add(op->path, pick_file(gen));
 	if (op->kind == OP_listxattr)
 		return;
 	template_add(op->path2, PICK(gen, names));
@@ -211,6 +230,9 @@ static void make_on_handle(struct generator *gen, const struct run *run, struct 
 		if (handles[i].used)
 			found[n++] = i;
 	op->handle = n ? found[below(gen, n)] : below(gen, HANDLES);
+	for (int i = 0; i < n && chance(gen, 40); i++)
+		if (handles[found[i]].removed)
+			op->handle = found[i];
 	op->off = chance(gen, 60) ? -1 : PICK(gen, offsets);
 	switch (op->kind) {
 	case OP_hread:
@@ -460,6 +482,27 @@ static int pick_actor(struct generator *gen, const struct run *run)
 	return slot < 0 ? pick_slot(gen, run, ANYBODY) : slot;
 }
 
+/* Has SLOT something open; of a removed group, if REMOVED? */
+static bool holds(const struct run *run, int slot, bool removed)
+{
+	const struct handle *handles = run->pool.proc[run->pool.task[slot].proc].handle;
+
+	for (int i = 0; i < HANDLES; i++)
+		if (handles[i].used && (handles[i].removed || !removed))
+			return true;
+	return false;
+}
+
+/* Somebody who has files open; SLOT, if it does, or one that has those of a removed group. */
+static int pick_holder(struct generator *gen, const struct run *run, int slot)
+{
+	bool removed = chance(gen, 40);
+
+	for (int i = 0; i < 40 && !holds(run, slot, removed && i < 20); i++)
+		slot = pick_slot(gen, run, ANYBODY);
+	return slot;
+}
+
 void generate(struct generator *gen, const struct run *run, struct op *op)
 {
 	size_t choice;
@@ -476,6 +519,8 @@ void generate(struct generator *gen, const struct run *run, struct op *op)
 			*op = (struct op){.kind = OP_verify};
 		return;
 	}
+	if (op_flags(op->kind) & ON_HANDLE)
+		op->slot = pick_holder(gen, run, op->slot);
 	gen->uid = shared->channel[op->slot].euid;
 	op->flip = chance(gen, 30);
 	if (menu[choice].make)

@@ -288,7 +288,7 @@ static bool names_zombie(const struct diff *d)
 
 static bool is_rest_of_removed(const struct diff *d)
 {
-	return d->op->kind == OP_hread && d->v1->removed && d->ucg->removed && !d->v1->err &&
+	return d->op->kind == OP_hread && d->handle->removed && !d->v1->err &&
 	       d->ucg->err == ENODEV;
 }
 
@@ -318,17 +318,18 @@ static bool is_place_when_appending(const struct diff *d)
 
 static bool is_empty_write_to_removed(const struct diff *d)
 {
-	return d->op->kind == OP_hwrite && !d->command->len[V1] && d->v1->err == ENODEV;
+	return d->op->kind == OP_hwrite && d->handle->removed && !d->command->len[V1] &&
+	       d->v1->err == ENODEV;
 }
 
 static bool is_seek_in_removed(const struct diff *d)
 {
-	return d->op->kind == OP_hseek && d->v1->err == ENODEV;
+	return d->op->kind == OP_hseek && d->handle->removed && d->v1->err == ENODEV;
 }
 
 static bool is_big_write_to_removed(const struct diff *d)
 {
-	return d->op->kind == OP_hwrite && d->command->len[V1] >= PATH_MAX &&
+	return d->op->kind == OP_hwrite && d->handle->removed && d->command->len[V1] >= PATH_MAX &&
 	       d->ucg->err == ENODEV && (d->v1->err == E2BIG || d->v1->err == ENODEV);
 }
 

@@ -137,6 +137,19 @@ static void handles_copy(struct proc *to, const struct proc *from)
 	}
 }
 
+void handles_removed(struct pool *pool, int g)
+{
+	for (int p = 0; p < PROCS; p++)
+		for (int i = 0; i < HANDLES; i++) {
+			struct handle *h = &pool->proc[p].handle[i];
+
+			if (!h->used || h->group != g)
+				continue;
+			h->removed = true;
+			h->group = GROUP_NONE;
+		}
+}
+
 static void proc_free(struct pool *pool, int p)
 {
 	struct proc *proc = &pool->proc[p];

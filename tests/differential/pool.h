@@ -10,6 +10,7 @@
 #define DIFFERENTIAL_POOL_H
 
 #include "puppet.h"
+#include "tree.h"
 
 #define PROCS (SLOTS + 1)
 #define PARENT_DRIVER -1
@@ -34,6 +35,7 @@ struct handle {
 	bool used;
 	bool dir, tasks;	 /* a directory; a list of tasks (`tasks`, `cgroup.procs`) */
 	bool append;		 /* opened with O_APPEND */
+	bool removed;		 /* its group is no more */
 	int group;		 /* tree.h */
 	char file[32];		 /* the name of the file, "" for a directory */
 	struct picture *picture; /* tasks, else NULL */
@@ -83,6 +85,8 @@ int pool_tid(const struct pool *pool, int slot, int ns, pid_t *tid);
 int pool_find(const struct pool *pool, pid_t number, int ns);
 
 void handle_drop(struct handle *h);
+/* The group G has been removed. */
+void handles_removed(struct pool *pool, int g);
 /* P shows DATA, with numbers of the namespace NS, from now on. P NULL: a new one. */
 struct picture *picture_set(struct picture *p, int ns, const char *data, size_t len);
 

@@ -42,10 +42,9 @@ struct command {
 };
 
 struct reply {
-	long ret;     /* what the call returned, -1 with ERR */
-	int err;      /* errno, or 0 */
-	long pos;     /* hread: where it read */
-	bool removed; /* hread: the group is gone */
+	long ret; /* what the call returned, -1 with ERR */
+	int err;  /* errno, or 0 */
+	long pos; /* hread: where it read */
 	size_t len;
 	char data[REPLY_MAX];
 };

@@ -144,7 +144,9 @@ static int book_tree(struct run *run, const struct diff *d)
 	case OP_hmkdir:
 		return tree_add(tree, d->handle->group, path);
 	case OP_rmdir:
-		return tree_remove(tree, tree_find(tree, path));
+		g = tree_find(tree, path);
+		handles_removed(&run->pool, g);
+		return tree_remove(tree, g);
 	case OP_rename:
 		g = tree_find(tree, path);
 		if (g == GROUP_NONE)
@@ -249,7 +251,7 @@ static enum verdict file_op(struct run *run, const struct op *op)
 		return DIFFERENT;
 	if (!compare_patiently(&d, ask_again))
 		return DIFFERENT;
-	run->worked = !d.v1->err;
+	run->err = d.v1->err;
 	run->by_user = shared->channel[op->slot].euid;
 	if (run->plant)
 		plant(run, &d);
@@ -295,7 +297,7 @@ enum verdict run_op(struct run *run, const struct op *op)
 	enum verdict v;
 
 	shared->progress++;
-	run->worked = true;
+	run->err = 0;
 	run->by_user = false;
 	if (!pool_can(&run->pool, op))
 		return SKIPPED;

@@ -21,8 +21,9 @@ struct run {
 	struct tree tree;
 	enum plant plant;
 	char why[WHY_MAX]; /* what was different */
-	/* Of the last operation, where it was on files: did it succeed; by whom. */
-	bool worked, by_user;
+	/* Of the last operation, where it was on files: errno or 0; by whom. */
+	int err;
+	bool by_user;
 };
 
 enum verdict {
