@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "puppets.h"
 #include "slow_forks.h"
 #include "tap.h"
 
@@ -116,18 +117,10 @@ static pid_t let_go_on(int faults)
 	return shared->child;
 }
 
-static void end(pid_t pid)
-{
-	if (pid <= 0)
-		return;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, __WALL);
-}
-
 /* In time; the last look counts. */
-static bool has(pid_t pid, uint64_t mask, void (*look)(void))
+static bool has(pid_t pid, uint64_t mask)
 {
-	look();
+	look_at_ucgroup();
 	return affinity_of(pid) == mask;
 }
 
@@ -147,8 +140,7 @@ static uint64_t due(const struct place *at, uint64_t wish)
  * A fork that begins at ROUTE[0] and ends at ROUTE[2], where its maker has been for REST_MS by then.
  * 0: as it should; 1: not; -1: cannot be done.
  */
-static int one_fork(const struct place *const route[3], uint64_t wish, unsigned int rest_ms,
-		    void (*look)(void))
+static int one_fork(const struct place *const route[3], uint64_t wish, unsigned int rest_ms)
 {
 	const struct place *end_of_route = route[2];
 	pid_t maker = start_maker(wish), child;
@@ -168,7 +160,7 @@ static int one_fork(const struct place *const route[3], uint64_t wish, unsigned 
 	child = let_go_on(faults);
 	if (child <= 0)
 		tap_bail("a fork failed");
-	wrong = !has(child, due(end_of_route, wish), look);
+	wrong = !has(child, due(end_of_route, wish));
 	if (wrong)
 		tap_note("from %s over %s, wish %#lx: affinity %#lx, should be %#lx", route[0]->dir,
 			 route[1]->dir, (unsigned long)wish, (unsigned long)affinity_of(child),
@@ -178,9 +170,9 @@ static int one_fork(const struct place *const route[3], uint64_t wish, unsigned 
 	return wrong;
 }
 
-void test_slow_forks(const char *top, const char *x, const char *y, void (*look)(void))
+void test_slow_forks(void)
 {
-	const struct place places[] = {{top, mask_all}, {x, mask_a}, {y, mask_b}};
+	const struct place places[] = {{top, mask_all}, {dir_x, mask_a}, {dir_y, mask_b}};
 	const uint64_t wishes[] = {0, mask_b};
 	int n = 0, bad = 0, res;
 
@@ -190,7 +182,7 @@ void test_slow_forks(const char *top, const char *x, const char *y, void (*look)
 						     &places[i / 18]};
 
 		/* Once, nobody is left in any cpuset for some time. */
-		res = one_fork(route, wishes[i % 2], i == 2 ? 2000 : 0, look);
+		res = one_fork(route, wishes[i % 2], i == 2 ? 2000 : 0);
 		if (res < 0) {
 			tap_skip("userfaultfd does not work here", "forks that take long");
 			return;

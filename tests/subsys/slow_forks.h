@@ -5,7 +5,7 @@
 #ifndef UCGROUP_TESTS_SUBSYS_SLOW_FORKS_H
 #define UCGROUP_TESTS_SUBSYS_SLOW_FORKS_H
 
-/* TOP: the mounted cpuset hierarchy; X, Y: two cpusets in it, of mask_a and of mask_b. LOOK at it. */
-void test_slow_forks(const char *top, const char *x, const char *y, void (*look)(void));
+/* From each of root, x and y over each to each. */
+void test_slow_forks(void);
 
 #endif

@@ -5,88 +5,22 @@
  * lone root when it begins and when it ends. N: how many processes are moved around. Writes TAP.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common.h"
+#include "herds.h"
+#include "puppets.h"
 #include "slow_forks.h"
 #include "tap.h"
 
 #define N_ESCAPES 200
-#define N_THREADS 10000
-#define MAX_EXTRA 3000 /* threads born during the changes that stay */
-
-static const char *top;
-static char dir_x[4096], dir_y[4096]; /* two cpusets */
-
-/* ---- puppets: children that do what they are told ----------------------------------------------- */
-
-/* Between the test and its children. */
-struct stage {
-	atomic_int breeding; /* go on making threads, or processes */
-	atomic_int extra;    /* threads born then that stay */
-	atomic_int wrong;    /* what a child found amiss */
-	atomic_ulong n_born;
-	atomic_ulong worst_ns, sum_ns;
-};
-static struct stage *stage;
-
-/* Looking at anything of ucgroup's has it deal with what has happened first. */
-static void look_at_ucgroup(void)
-{
-	char text[512];
-
-	if (read_file(top, "cpuset.cpu_exclusive", text, sizeof(text)) < 0)
-		tap_bail("%s cannot be read", top);
-}
-
-static pid_t start(void (*act)(void *arg), void *arg)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		tap_bail("fork: %s", strerror(errno));
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	act(arg);
-	_exit(0);
-}
-
-static void act_sleep(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
-/* Waits until it is through with its act. */
-static void finish(pid_t pid)
-{
-	int status;
-
-	waitpid(pid, &status, 0);
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		tap_note("a child ended with status %#x", status);
-		stage->wrong++;
-	}
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
 
 /* ---- wishes ----------------------------------------------------------------------------------- */
 
@@ -391,202 +325,6 @@ static void test_other_namespace(void)
 	tap_result(!stage->wrong, "also by one that has another number for it");
 }
 
-/* ---- herds ------------------------------------------------------------------------------------ */
-
-static void *idle(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-	return NULL;
-}
-
-static void *pass_by(void *arg)
-{
-	return arg;
-}
-
-static void make_thread(void *(*act)(void *), bool stays)
-{
-	pthread_attr_t attr;
-	pthread_t t;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 16384);
-	pthread_attr_setguardsize(&attr, 0);
-	if (stays)
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&t, &attr, act, NULL)) {
-		stage->wrong = 1;
-	} else {
-		stage->n_born++;
-		if (!stays)
-			pthread_join(t, NULL);
-	}
-	pthread_attr_destroy(&attr);
-}
-
-static void *breed(void *arg)
-{
-	(void)arg;
-	while (stage->breeding) {
-		bool stays = stage->extra < MAX_EXTRA;
-
-		if (stays)
-			stage->extra++;
-		make_thread(stays ? idle : pass_by, stays);
-		make_thread(pass_by, false);
-	}
-	return NULL;
-}
-
-struct herd {
-	int n_threads, n_breeders;
-};
-
-static void act_herd(void *arg)
-{
-	const struct herd *herd = arg;
-	pthread_t breeders[8];
-
-	for (int i = 0; i < herd->n_threads; i++)
-		make_thread(idle, true);
-	stage->breeding = 2;
-	for (;;) {
-		while (stage->breeding != 1)
-			sleep_ms(1);
-		for (int i = 0; i < herd->n_breeders; i++)
-			pthread_create(&breeders[i], NULL, breed, NULL);
-		for (int i = 0; i < herd->n_breeders; i++)
-			pthread_join(breeders[i], NULL);
-		stage->breeding = -1;
-	}
-}
-
-static pid_t start_herd(struct herd *herd)
-{
-	pid_t pid;
-
-	*stage = (struct stage){0};
-	pid = start(act_herd, herd);
-	for (int i = 0; i < 6000 && stage->breeding != 2; i++)
-		sleep_ms(5);
-	if (stage->breeding != 2 || stage->wrong)
-		tap_bail("%d threads cannot be made", herd->n_threads);
-	return pid;
-}
-
-static void stop_breeding(void)
-{
-	stage->breeding = 0;
-	for (int i = 0; i < 2000 && stage->breeding != -1; i++)
-		sleep_ms(5);
-}
-
-static void test_herd(void)
-{
-	struct herd herd = {.n_threads = N_THREADS, .n_breeders = 2};
-	const uint64_t masks[] = {mask_b, mask_ab, mask_a, mask_b};
-	uint64_t start_ns, worst_ns = 0;
-	pid_t pid = start_herd(&herd);
-	struct survey found;
-
-	set_cpus(dir_x, mask_a);
-	start_ns = now_ns();
-	must_enter(dir_x, "cgroup.procs", pid);
-	tap_note("%d threads entered in %.1f ms", N_THREADS + 1,
-		 (double)(now_ns() - start_ns) / 1e6);
-	survey_threads(pid, mask_a, look_at_ucgroup, &found);
-	tap_result(!found.n_late && found.n_threads > N_THREADS,
-		   "%d threads enter and have the cpuset's CPUs", N_THREADS);
-	stage->breeding = 1;
-	sleep_ms(20);
-	for (size_t i = 0; i < 4; i++) {
-		start_ns = now_ns();
-		set_cpus(dir_x, masks[i]);
-		if (now_ns() - start_ns > worst_ns)
-			worst_ns = now_ns() - start_ns;
-	}
-	stop_breeding();
-	look_at_ucgroup();
-	survey_threads(pid, mask_b, look_at_ucgroup, &found);
-	tap_note(
-		"%zu threads at the end, %lu born during the changes; a change took %.1f ms at most",
-		found.n_threads, (unsigned long)stage->n_born - N_THREADS, (double)worst_ns / 1e6);
-	tap_result(!found.n_late && found.n_threads > N_THREADS,
-		   "a change reaches them all, and those born meanwhile (%d left behind)",
-		   found.n_late);
-	stage->extra = 0;
-	stage->breeding = 1;
-	sleep_ms(5);
-	must_enter(top, "cgroup.procs", pid);
-	stop_breeding();
-	look_at_ucgroup();
-	survey_threads(pid, mask_all, look_at_ucgroup, &found);
-	tap_note("%zu threads when they have left", found.n_threads);
-	tap_result(!found.n_late,
-		   "all have all CPUs again when they have left, and those born on the way (%d "
-		   "have not)",
-		   found.n_late);
-	end(pid);
-}
-
-struct tour {
-	int n_wrong, n_late;
-	uint64_t latest_ns;
-	size_t most;
-};
-
-/* A process that makes threads all the time goes from cpuset to cpuset, N times. */
-static void go_round(int n, struct tour *tour)
-{
-	struct herd herd = {.n_threads = 5, .n_breeders = 3};
-	const char *dirs[] = {dir_x, dir_y, top};
-	const uint64_t masks[] = {mask_a, mask_b, mask_all};
-	struct survey found;
-	pid_t pid = start_herd(&herd);
-
-	stage->extra = MAX_EXTRA - 200;
-	stage->breeding = 1;
-	for (int i = 0; i < n && !tour->n_wrong; i++) {
-		must_enter(dirs[i % 3], "cgroup.procs", pid);
-		look_at_ucgroup();
-		survey_threads(pid, masks[i % 3], look_at_ucgroup, &found);
-		tour->n_wrong += found.n_wrong;
-		tour->n_late += found.n_late;
-		if (found.latest_ns > tour->latest_ns)
-			tour->latest_ns = found.latest_ns;
-		if (found.n_threads > tour->most)
-			tour->most = found.n_threads;
-	}
-	stop_breeding();
-	look_at_ucgroup();
-	/* Nobody is on his way any more. */
-	survey_threads(pid, masks[(n + 2) % 3], look_at_ucgroup, &found);
-	if (!tour->n_wrong)
-		tour->n_wrong += found.n_late;
-	end(pid);
-}
-
-static void test_moves(int n_processes)
-{
-	struct tour tour = {0};
-	unsigned long n_born = 0;
-
-	set_cpus(dir_x, mask_a);
-	set_cpus(dir_y, mask_b);
-	for (int i = 0; i < n_processes && !tour.n_wrong; i++) {
-		go_round(12, &tour);
-		n_born += stage->n_born;
-	}
-	tap_note("%lu threads born, %zu at a time; %d seen before they had them, for %lu us at "
-		 "most",
-		 n_born, tour.most, tour.n_late, (unsigned long)tour.latest_ns / 1000);
-	tap_result(!tour.n_wrong,
-		   "threads born during moves have the CPUs of where they are (%d have not)",
-		   tour.n_wrong);
-}
-
 /* Its last tasks may be on their way out. */
 static void remove_dir(const char *dir)
 {
@@ -598,9 +336,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		tap_bail("usage: cpuset-tasks DIR NUMBER-OF-PROCESSES");
-	top = argv[1];
-	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		     0);
+	set_stage(argv[1]);
 	if (!find_cpus()) {
 		tap_skip("this machine has one CPU", "affinity of tasks in cpusets");
 		return tap_end();
@@ -621,7 +357,7 @@ int main(int argc, char **argv)
 	test_other_namespace();
 	set_cpus(dir_x, mask_a);
 	set_cpus(dir_y, mask_b);
-	test_slow_forks(top, dir_x, dir_y, look_at_ucgroup);
+	test_slow_forks();
 	test_moves(atoi(argv[2]));
 	test_herd();
 	remove_dir(dir_x);
