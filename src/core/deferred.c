@@ -123,7 +123,9 @@ void core_run_deferred(struct core *core)
 		tell_namespaces(core, NULL, 0);
 	core->busy--;
 	core->n_deferred -= n;
-	memmove(core->deferred, core->deferred + n, core->n_deferred * sizeof(*core->deferred));
+	if (n) /* there may be no list yet */
+		memmove(core->deferred, core->deferred + n,
+			core->n_deferred * sizeof(*core->deferred));
 	if ((core->n_deferred || core->lost_affinity || core->lost_namespaces) && core->ops->kick)
 		core->ops->kick(core->arg);
 }

@@ -75,6 +75,10 @@ static void test_asked_for(void **state)
 	(void)state;
 	assert_int_equal(cgroup_watch(&a.ss, CGROUP_WATCH_AFFINITY), 0);
 	assert_int_equal(watched, CGROUP_WATCH_AFFINITY);
+	/* that something was lost may be the first there is to tell */
+	core_affinity_changed(fw->core, 0, CGROUP_AFFINITY_GIVEN);
+	core_settle(fw->core);
+	assert_trace(&trace, "a.affinity 0 why 1; ");
 	assert_int_equal(cgroup_watch(&b.ss, CGROUP_WATCH_NAMESPACES), 0);
 	assert_int_equal(watched, CGROUP_WATCH_AFFINITY | CGROUP_WATCH_NAMESPACES);
 	/* each hears of what it has asked for, after the replay */
