@@ -130,7 +130,7 @@ static void report(struct world *world, const struct settings *s, long number, s
 		printf("# run again, the same sequence shows no difference; here it is whole\n");
 		memcpy(small.why, seq->why, sizeof(small.why));
 	} else {
-		sequence_shrink(world, &small, PLANT_NONE);
+		sequence_shrink(world, &small, PLANT_NONE, 120);
 		printf("# the shortest sequence found: %s\n", small.why);
 	}
 	if (small.n <= 60)
@@ -180,7 +180,7 @@ static bool find_planted(struct world *world, const struct settings *s, enum pla
 
 		if (explore(world, s, world_seed(s->seed, w), PLANT_OPERATIONS, plant, &seq,
 			    &tally)) {
-			sequence_shrink(world, &seq, plant);
+			sequence_shrink(world, &seq, plant, 40);
 			good = seq.n <= handful;
 			if (!good)
 				sequence_print(stdout, "#   ", &seq);

@@ -29,8 +29,8 @@ struct sequence {
  * showed it and SEQ->why says it.
  */
 int sequence_run(struct world *world, struct sequence *seq, enum plant plant);
-/* Leaves out whatever can be left out such that there still is a difference. */
-void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant);
+/* Leaves out whatever can be left out such that there still is a difference, for SECONDS at most. */
+void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant, int seconds);
 void sequence_print(FILE *out, const char *prefix, const struct sequence *seq);
 
 /* Everything SETTINGS ask for, as TAP. Returns the exit status. */

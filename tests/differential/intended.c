@@ -342,14 +342,15 @@ static struct entry {
 	int (*reconcile)(struct diff *d); /* NULL: nothing to do */
 	unsigned long met;
 } entries[] = {
+	/* What the specification says otherwise. */
 	{"names over 255 bytes",
 	 "names have 1 to 255 bytes here; the kernel's kernfs forgets to check", is_long_name,
 	 undo_long_name, 0},
 	{"NUL in a tid",
 	 "the whole input is parsed, and a NUL is junk; the kernel stops reading at it",
 	 is_nul_to_tasks, move_too, 0},
-	{"NUL in a flag", "as above", is_nul_to_flag, set_ucgroup_flag_as_v1, 0},
-	{"NUL in a path", "as above", is_nul_to_agent, clear_agents, 0},
+	{"NUL in a flag", "as in a tid", is_nul_to_flag, set_ucgroup_flag_as_v1, 0},
+	{"NUL in a path", "as in a tid", is_nul_to_agent, clear_agents, 0},
 	{"0xA0 as white space",
 	 "white space is that of the C locale; the kernel takes the input for Latin-1, where 0xA0 is "
 	 "a space, but in UTF-8 it is part of a character",
@@ -375,6 +376,12 @@ static struct entry {
 	{"an empty write after removal",
 	 "an empty write is 0 bytes and no effect; the file system is not asked",
 	 is_empty_write_to_removed, NULL, 0},
+	{"a big write after removal", "ENODEV on every write; the kernel looks at the size first",
+	 is_big_write_to_removed, NULL, 0},
+	/*
+	 * What is decided before a file system in user space is asked, and the kernel's own decides
+	 * otherwise. None of it says anything about groups.
+	 */
 	{"a position in a directory",
 	 "means something to its file system alone; the kernel's are hashes of names",
 	 is_place_in_directory, NULL, 0},
@@ -385,12 +392,10 @@ static struct entry {
 	{"a seek after removal",
 	 "ENODEV is for reads and writes; a seek is answered without asking the file system",
 	 is_seek_in_removed, NULL, 0},
-	{"a big write after removal", "ENODEV on every write; the kernel looks at the size first",
-	 is_big_write_to_removed, NULL, 0},
 	{"pwrite to a file opened for reading",
 	 "EBADF, as on other file systems; the kernel's cgroup files refuse it with ESPIPE",
 	 is_pwrite_to_read_only, NULL, 0},
-	/* The two that follow are applied by name, below. */
+	/* What the specification says otherwise, too. These two are applied by name, below. */
 	{"files only one side has",
 	 "`cgroup.sane_behavior` is a leftover of the kernel's; `releasable` is a file that the kernel "
 	 "has dropped",
@@ -453,5 +458,6 @@ void intended_report(FILE *out)
 {
 	fprintf(out, "# intended differences met:\n");
 	for (size_t i = 0; i < N_ENTRIES; i++)
-		fprintf(out, "# %8lu  %s\n", entries[i].met, entries[i].name);
+		fprintf(out, "# %8lu  %s: %s\n", entries[i].met, entries[i].name,
+			entries[i].reason);
 }

@@ -8,8 +8,6 @@
 
 #include "driver.h"
 
-#define SHRINK_SECONDS 180
-
 int sequence_run(struct world *world, struct sequence *seq, enum plant plant)
 {
 	static struct run run;
@@ -124,9 +122,9 @@ static bool use_slot_0(struct world *world, struct sequence *seq, enum plant pla
 	return changed;
 }
 
-void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant)
+void sequence_shrink(struct world *world, struct sequence *seq, enum plant plant, int seconds)
 {
-	time_t until = time(NULL) + SHRINK_SECONDS;
+	time_t until = time(NULL) + seconds;
 	int patience = world->patience;
 	size_t n = seq->n / 2;
 
