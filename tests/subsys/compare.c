@@ -319,6 +319,32 @@ static void compare_files(const char *place)
 	}
 }
 
+static int count_lines(const char *dir, const char *file)
+{
+	char text[4096];
+	int n = 0;
+
+	if (read_file(dir, file, text, sizeof(text)) < 0)
+		return -1;
+	for (const char *p = text; *p; p++)
+		n += *p == '\n';
+	return n;
+}
+
+static void compare_members(const char *place)
+{
+	static const char *const files[] = {"tasks", "cgroup.procs"};
+	char path[PATH_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		int u = count_lines(path_of(U, place, path), files[i]);
+		int k = count_lines(path_of(K, place, path), files[i]);
+
+		if (u != k)
+			differs("%s/%s: %d of them, %d in the kernel's", place, files[i], u, k);
+	}
+}
+
 static void compare_tasks(void)
 {
 	for (int i = 0; i < N_PUPPETS; i++) {
@@ -333,9 +359,13 @@ static void compare_tasks(void)
 static void compare_all(void)
 {
 	compare_files("");
-	for (size_t i = 0; i < N_PLACES; i++)
-		if (exists(places[i]))
-			compare_files(places[i]);
+	compare_members("");
+	for (size_t i = 0; i < N_PLACES; i++) {
+		if (!exists(places[i]))
+			continue;
+		compare_files(places[i]);
+		compare_members(places[i]);
+	}
 	/* After the reads: an event of an affinity may have been on its way. */
 	compare_tasks();
 }
