@@ -677,6 +677,16 @@ calls_are() {
 	[ "$(stat_of releases.delivered)" = 2 ]
 }
 
+@test "an agent has the priority of whoever started the daemon, not the daemon's" {
+	printf '#!/bin/sh\necho $(cut -d" " -f19 /proc/$$/stat) >>%s/nice\n' "$UCG_TMP" >"$UCG_TMP/agent"
+	chmod 755 "$UCG_TMP/agent"
+	mount_jobs "release_agent=$UCG_TMP/agent"
+	ucg exec -r "$M/a" true
+	ucg_await 10 lines_are 1 "$UCG_TMP/nice"
+	[ "$(cat "$UCG_TMP/nice")" = "$(cut -d' ' -f19 /proc/self/stat)" ]
+	[ "$(cut -d' ' -f19 "/proc/$(ucg_daemon_pid)/stat")" -lt "$(cat "$UCG_TMP/nice")" ]
+}
+
 @test "an agent's standard input, output and error are /dev/null" {
 	cat >"$UCG_TMP/agent" <<-AGENT
 		#!/bin/sh

@@ -46,13 +46,15 @@ struct sweep {
 	pid_t pid;
 };
 
-/* See spin.c. */
+/* See spin.c. Times are of uv_hrtime(). */
 struct spin {
 	uv_idle_t idle;
-	uint64_t last;	     /* request; by uv_hrtime(), as */
+	int fd;		     /* of what the kernel says of our waiting; -1: nothing */
+	uint64_t last;	     /* request */
+	uint64_t looked;     /* when the kernel was asked, */
+	uint64_t waited;     /* and what it said */
 	uint64_t busy_until; /* somebody else needs our CPU */
 	uint64_t busy_ns;    /* so long, the last time */
-	unsigned int quiet;  /* looks since that nobody needed it */
 	unsigned int misses;
 	bool possible;
 };
@@ -64,6 +66,7 @@ struct daemon {
 	int ready_fd; /* whoever waits for us to be ready reads the other end; -1: nobody */
 	bool to_syslog;
 	uid_t uid; /* ours, and so the owner of the instance */
+	int nice;  /* what we were started with: for programs */
 	uint64_t started_ns;
 
 	uv_loop_t loop;
@@ -140,6 +143,7 @@ int fds_watch(struct daemon *d, int fd, void (*fn)(void *arg, int fd), void *arg
 /* ---- spin.c: staying awake between requests ----------------------------------------------------- */
 
 int spin_start(struct daemon *d);
+void spin_stop(struct daemon *d);
 /* A request has been handled. True: the next is likely to come soon. */
 bool spin_request(struct daemon *d);
 /* Right before the loop would sleep: makes it look again instead. */

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ struct start {
 	LIST_ENTRY(start) link;
 	struct program *p; /* NULL: nobody wants to know any more */
 	char *const *argv, *const *env;
-	int fd, null_fd;
+	int fd, null_fd, nice;
 	int error; /* the child's */
 	_Alignas(16) char stack[STACK_SIZE];
 };
@@ -86,8 +87,9 @@ struct kernel_sigaction {
 
 /*
  * "/" as the working directory, /dev/null three times and no other descriptor, no blocked and no
- * ignored signal, and a session of its own, so that a signal to the daemon's terminal does not
- * reach it. The daemon is in "/" itself.
+ * ignored signal, the priority the daemon was started with, and a session of its own, so that a signal
+ * to the daemon's terminal does not reach it. The daemon is in "/" itself, and all its descriptors are
+ * close-on-exec.
  */
 static int child(void *arg)
 {
@@ -100,6 +102,7 @@ static int child(void *arg)
 		call(SYS_rt_sigaction, sig, (long)&by_default, 0, sizeof(none));
 	call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, sizeof(none));
 	call(SYS_setsid, 0, 0, 0, 0);
+	call(SYS_setpriority, PRIO_PROCESS, 0, s->nice, 0);
 	for (int fd = 0; fd < 3 && rc >= 0; fd++)
 		rc = call(SYS_dup3, s->null_fd, fd, 0, 0);
 	/* Ours are close-on-exec; what a plug-in has open may not be. */
@@ -206,6 +209,7 @@ int program_start(struct daemon *d, struct program *p)
 	s->env = p->env;
 	s->fd = SHARE_MEMORY ? fds[0] : fds[1];
 	s->null_fd = d->null_fd;
+	s->nice = d->nice;
 	s->error = 0;
 	p->d = d;
 	p->pid = make_child(s);

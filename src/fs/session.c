@@ -112,9 +112,12 @@ static void serve(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	for (int i = 0; i < SERVE_AT_ONCE && !status; i++) {
-		bool more = burst && uv_hrtime() - began < SERVE_NS;
-		int n = receive(m, more ? RECEIVE_TRIES : 0);
+		int n;
 
+		/* Most often there is none yet, and to ask the loop is no more than to ask here. */
+		if (i && (!burst || uv_hrtime() - began > SERVE_NS))
+			return;
+		n = receive(m, i ? RECEIVE_TRIES : 0);
 		if (n == -EAGAIN || n == -EINTR)
 			return;
 		if (n <= 0) {

@@ -390,22 +390,16 @@ static __always_inline void note_tid(__u32 tid)
 	}
 }
 
-/* In the maker's context, before the child can run. */
-SEC("tp_btf/task_newtask")
-int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
+/* Out of the way of those that are in no group. */
+static __noinline int born_in_group(__u32 maker, __u32 tid, __u32 tgid)
 {
-	struct task_struct *maker = bpf_get_current_task_btf();
-	__u32 tid = (__u32)child->pid, tgid = (__u32)child->tgid, cset;
-	__u64 *from = place_of((__u32)maker->pid), *place = place_of(tid);
+	__u64 *from = place_of(maker), *place = place_of(tid);
 	struct event *e;
+	__u32 cset;
 
 	if (!from || !place)
 		return 0;
-	if (PLACE_ID(*place) != PLACE_NONE && PLACE_TGID(*place) != tgid)
-		settle_stale(tid);
-	note_tid(tid);
 	cset = count_into(from);
-	/* The place is nothing, and only this hook may give it a value now: a plain store does. */
 	if (cset == PLACE_INITIAL) {
 		*(volatile __u64 *)place = place_after(*place, tgid, cset);
 		return 0;
@@ -418,6 +412,26 @@ int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
 	else
 		log_lost();
 	unpin();
+	return 0;
+}
+
+/* In the maker's context, before the child can run. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(ucg_fork, struct task_struct *child, __u64 clone_flags)
+{
+	struct task_struct *maker = bpf_get_current_task_btf();
+	__u32 tid = (__u32)child->pid, tgid = (__u32)child->tgid;
+	__u64 *from = place_of((__u32)maker->pid), *place = place_of(tid);
+
+	if (!from || !place)
+		return 0;
+	if (PLACE_ID(*place) != PLACE_NONE && PLACE_TGID(*place) != tgid)
+		settle_stale(tid);
+	note_tid(tid);
+	if (PLACE_ID(*(volatile __u64 *)from) > PLACE_INITIAL)
+		return born_in_group((__u32)maker->pid, tid, tgid);
+	/* The place is nothing, and only this hook may give it a value now: a plain store does. */
+	*(volatile __u64 *)place = place_after(*place, tgid, PLACE_INITIAL);
 	return 0;
 }
 
@@ -502,6 +516,8 @@ int BPF_PROG(ucg_exit, struct task_struct *task)
 	if (!place)
 		return 0;
 	old = __sync_fetch_and_and(place, ~PLACE_ID_MASK);
+	if (__builtin_expect(PLACE_ID(old) == PLACE_INITIAL, 1))
+		return 0;
 	if (PLACE_ID(old) == PLACE_NONE) {
 		/* While not all are adopted: only keep from being adopted dead. */
 		__u64 mark = adopted ? 0 : tgid;
