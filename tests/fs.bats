@@ -156,7 +156,7 @@ is() { # GOT EXPECTED
 
 # A hundred thousand take half a minute: SIBLINGS=100000 bats tests/fs.bats -f siblings
 @test "thousands of siblings: made, listed, removed while listed" {
-	local n=${SIBLINGS:-10000}
+	local n=${SIBLINGS:-5000}
 	py "$n" <<-'E'
 	import sys
 	for i in range(int(sys.argv[1])):
@@ -648,8 +648,8 @@ is() { # GOT EXPECTED
 
 @test "two mounts agree while others look on" {
 	ucg mount -o none,name=fs again "$N"
-	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$M" "$N" 700
-	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$N" "$M" 300
+	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$M" "$N" 400
+	python3 "$BATS_TEST_DIRNAME/fs/coherence.py" "$N" "$M" 200
 }
 
 @test "a working directory outlives changes made on another mount" {

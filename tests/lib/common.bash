@@ -45,8 +45,11 @@ ucg_rundir() {
 
 # The daemon's pid: the process that was started as ucgroupd for this very instance. Empty: none.
 ucg_daemon_pid() {
-	local dir exe
+	local dir exe name
 	for dir in /proc/[0-9]*; do
+		# First without a process for each: this is asked after every test.
+		{ read -r name <"$dir/comm"; } 2>/dev/null || continue
+		[ "$name" = ucgroupd ] || continue
 		exe=$(readlink "$dir/exe" 2>/dev/null) || continue
 		case $exe in */ucgroupd | */ucgroupd\ \(deleted\)) ;; *) continue ;; esac
 		if tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | grep -qxF -e "$UCG_INSTANCE" \
