@@ -60,6 +60,9 @@ static bool still_shows(struct world *world, struct sequence *seq, enum plant pl
 
 	if (!sequence_run(world, seq, plant))
 		return false;
+	/* One that was planted may show itself now in this way, now in that. */
+	if (plant)
+		return true;
 	kind_of(why, kind[0], sizeof(kind[0]));
 	kind_of(seq->why, kind[1], sizeof(kind[1]));
 	return !strcmp(kind[0], kind[1]);
