@@ -66,14 +66,17 @@ static bool still_lives(int fd)
 	int pidfd = -1;
 	socklen_t len = sizeof(pidfd);
 	struct pollfd p = {.events = POLLIN};
-	bool lives;
+	int ended;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len))
 		return errno == ENOPROTOOPT;
 	p.fd = pidfd;
-	lives = poll(&p, 1, 0) == 0;
+	/* A signal, such as that an agent has ended, interrupts it even though it does not wait. */
+	do
+		ended = poll(&p, 1, 0);
+	while (ended < 0 && errno == EINTR);
 	close(pidfd);
-	return lives;
+	return !ended;
 }
 
 int peer_init(const struct daemon *d, int fd, struct peer *peer)

@@ -132,15 +132,25 @@ static void serve(uv_poll_t *poll, int status, int events)
 		mount_end(m);
 }
 
+static bool has_ended(const struct fs_mount *m)
+{
+	struct pollfd pfd = {.fd = m->fd};
+	int n;
+
+	/* A signal interrupts it even though it does not wait. */
+	do
+		n = poll(&pfd, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && pfd.revents & (POLLERR | POLLHUP | POLLNVAL);
+}
+
 void fs_reap(struct fs *fs)
 {
 	struct fs_mount *m, *next;
 
 	for (m = TAILQ_FIRST(&fs->mounts); m; m = next) {
-		struct pollfd pfd = {.fd = m->fd};
-
 		next = TAILQ_NEXT(m, link);
-		if (poll(&pfd, 1, 0) == 1 && pfd.revents & (POLLERR | POLLHUP | POLLNVAL))
+		if (has_ended(m))
 			mount_end(m);
 	}
 }
