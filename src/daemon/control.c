@@ -74,6 +74,12 @@ size_t client_backlog(const struct client *c)
 	return c->out.len - c->out_sent;
 }
 
+void client_forget_results(struct client *c)
+{
+	free(c->results);
+	c->results = NULL;
+}
+
 static void on_client_closed(uv_handle_t *handle)
 {
 	struct client *c = handle->data;
@@ -87,6 +93,7 @@ static void on_client_closed(uv_handle_t *handle)
 		close(c->out_fd);
 	wire_buf_free(&c->in);
 	wire_buf_free(&c->out);
+	client_forget_results(c);
 	peer_clear(&c->peer);
 	free(c);
 }

@@ -130,38 +130,60 @@ static int move_one(struct client *c, struct cgroup *cgrp, int32_t nr, bool thre
 	return thread ? core_attach_task(cgrp, tid, &cred) : core_attach_process(cgrp, tid, &cred);
 }
 
-/* False: not now; nothing was answered. Who has been moved is where he is to be when it is tried again. */
+/* What has come of each pid of a request so far; -ERESTART: nothing yet. */
+static int32_t *results_of(struct client *c, size_t n)
+{
+	if (c->results)
+		return c->results; /* tried before */
+	c->results = calloc(n + 1, sizeof(*c->results));
+	for (size_t i = 0; c->results && i < n; i++)
+		c->results[i] = -ERESTART;
+	return c->results;
+}
+
+static void reply_results(struct client *c, const struct wire_request *req)
+{
+	size_t start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
+
+	wire_put_u32(&c->out, req->pids.n);
+	for (uint32_t i = 0; i < req->pids.n; i++)
+		wire_put_i32(&c->out, c->results[i]);
+	client_end(c, start);
+}
+
+/* False: some cannot be moved now; nothing was answered. */
 static bool move(struct client *c, const struct wire_request *req)
 {
 	bool threads = req->flags & WIRE_THREADS, again = false;
 	struct cgroup *cgrp;
 	uint64_t serial;
-	size_t start;
-	uint32_t i;
 	int rc;
 
 	rc = dir_resolve(c, &req->dir, &cgrp);
 	if (!rc)
 		rc = peer_may_file(&c->peer, cgrp, threads ? FILE_TASKS : FILE_PROCS, MAY_WRITE);
+	if (!rc && !results_of(c, req->pids.n))
+		rc = -ENOMEM;
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
+		client_forget_results(c);
 		return true;
 	}
 	serial = cgroup_serial(cgrp);
-	start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
-	wire_put_u32(&c->out, req->pids.n);
-	for (i = 0; i < req->pids.n; i++) {
+	for (uint32_t i = 0; i < req->pids.n; i++) {
+		if (c->results[i] != -ERESTART)
+			continue;
 		/* A subsystem's callback may do anything, also to the cgroup. */
 		cgrp = core_cgroup_by_serial(c->d->core, serial);
 		rc = cgrp ? move_one(c, cgrp, wire_list_number(&req->pids, i), threads) : -ENODEV;
 		again |= rc == -ERESTART;
-		wire_put_i32(&c->out, rc);
+		c->results[i] = rc;
 	}
 	if (again)
-		c->out.len = start;
-	else
-		client_end(c, start);
-	return !again;
+		return false;
+	reply_results(c, req);
+	client_forget_results(c);
+	return true;
 }
 
 static int enter(struct client *c, const struct wire_request *req)

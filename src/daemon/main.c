@@ -29,6 +29,7 @@ enum {
 	OPT_RING_BYTES,
 	OPT_MAX_CSETS,
 	OPT_FAIL_EVERY,
+	OPT_UNBORN,
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +44,8 @@ static const struct argp_option options[] = {
 	{"ring-bytes", OPT_RING_BYTES, "N", 0, "Size of the event log, a power of two", 1},
 	{"max-csets", OPT_MAX_CSETS, "N", 0, "Most combinations of groups at a time", 1},
 	{"fail-every", OPT_FAIL_EVERY, "N", 0, "Lose every Nth log entry on purpose", 1},
+	{"unborn", OPT_UNBORN, "N", 0, "Take tasks for unborn when looked at, but one time in N",
+	 1},
 	{0},
 };
 
@@ -96,6 +99,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_FAIL_EVERY:
 		o->tracker_opts.fail_every = number(arg, "fail-every", state);
+		return 0;
+	case OPT_UNBORN:
+		o->tracker_opts.unborn = number(arg, "unborn", state);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s': no arguments are taken", arg);

@@ -47,7 +47,8 @@ struct tracker {
 	struct cputime_entry *cputimes;
 	int move_fd, info_fd, threads_fd, exec_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
-	struct watch *watch; /* NULL until somebody wants to know */
+	uint32_t unborn, n_looks; /* see struct tracker_opts */
+	struct watch *watch;	  /* NULL until somebody wants to know */
 	struct numbers *numbers;
 };
 
@@ -274,6 +275,12 @@ static int run(int fd, void *args, size_t size)
 	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
 }
 
+/* As if the task that is looked at were still being born. In no order, or some would never be. */
+static bool seems_unborn(struct tracker *t)
+{
+	return t->unborn && (++t->n_looks * 2654435761u >> 7) % t->unborn;
+}
+
 static uint64_t bpf_cset_count(struct tracker *t, uint32_t cset)
 {
 	return cset < t->max_csets ? __atomic_load_n(&t->counts[cset], __ATOMIC_ACQUIRE) : 0;
@@ -301,6 +308,8 @@ static int bpf_task_info(struct tracker *t, pid_t tid, struct core_task_info *in
 		.leader_suid = args.leader_suid,
 		.fixed = args.fixed,
 	};
+	if (seems_unborn(t))
+		info->place = (struct core_place){0};
 	return 0;
 }
 
@@ -333,6 +342,8 @@ static int bpf_threads(struct tracker *t, struct core_process process, struct co
 		v[i].tid = (pid_t)t->threads[i].tid;
 		v[i].place = to_core_place(t->threads[i].place);
 	}
+	if (seems_unborn(t))
+		v[0].place = (struct core_place){0};
 	*threads = v;
 	*n = args.n;
 	return 0;
@@ -648,6 +659,7 @@ static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char
 	if (!t)
 		return -ENOMEM;
 	t->epoll_fd = -1;
+	t->unborn = opts->unborn;
 	t->skel = bpf_tracker__open();
 	if (!t->skel) {
 		err = -errno;

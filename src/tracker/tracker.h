@@ -18,6 +18,7 @@ struct tracker_opts {
 	/* 0: the default; a power of two, at least a page. Small ones are for tests. */
 	uint32_t ring_bytes;
 	uint32_t fail_every; /* 0: never; N: every Nth log entry is lost on purpose (tests) */
+	uint32_t unborn;     /* 0: never; N: who is looked at is unborn but one time in N (tests) */
 };
 
 struct tracker_stats {
