@@ -52,6 +52,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define EOVERFLOW 75
 
 #define PF_EXITING 0x00000004
+#define PF_FORKNOEXEC 0x00000040
 #define PF_NO_SETAFFINITY 0x04000000
 
 /* ---- the few kernel structures we look into, relocated when loaded ---------------------------- */
@@ -687,8 +688,16 @@ SEC("syscall")
 int ucg_finish_exec(struct exec_args *args)
 {
 	struct search search = {.tgid = args->tgid};
+	struct task_struct *task = bpf_task_from_pid((int)args->tgid);
+	__u32 flags;
 
-	bpf_loop(max_tid, exec_step, &search, 0);
+	if (!task)
+		return 0;
+	flags = task->flags;
+	bpf_task_release(task);
+	/* One that is being born has never execed; that spares it, and us, the search. */
+	if (!(flags & PF_FORKNOEXEC))
+		bpf_loop(max_tid, exec_step, &search, 0);
 	return 0;
 }
 
