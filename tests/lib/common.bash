@@ -81,10 +81,11 @@ ucg_mounts_below() { # DIR
 }
 
 # A named hierarchy of the kernel's own cgroup v1, for comparison, mounted on DIR. It must be asked for
-# with this function to be taken away again by ucg_teardown.
+# with this function to be taken away again by ucg_teardown. Without favordynmods: some kernels keep what
+# that changes for the whole machine until they boot.
 ucg_v1_mount() { # NAME DIR
 	UCG_V1+=("$1")
-	mkdir -p "$2" && mount -t cgroup -o "none,favordynmods,name=$1" "$1" "$2"
+	mkdir -p "$2" && mount -t cgroup -o "none,name=$1" "$1" "$2"
 }
 
 # Kill what is left in the groups of the kernel hierarchy NAME, remove them, and the hierarchy.
