@@ -77,6 +77,21 @@ bool all_hold_still(void)
 	return true;
 }
 
+/* The first line of /proc/TID/FILE. */
+static void tell_proc(pid_t tid, const char *file)
+{
+	char path[64], text[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, file);
+	f = tid ? fopen(path, "r") : NULL;
+	if (!f)
+		return;
+	if (fgets(text, sizeof(text), f))
+		note("#   %s: %.*s\n", file, (int)strcspn(text, "\n"), text);
+	fclose(f);
+}
+
 void tell_who_moves(void)
 {
 	note("# mover held %u, lister held %u, pulser held %u, %u ask\n",
@@ -86,16 +101,20 @@ void tell_who_moves(void)
 		const struct slot *s = &shm->slots[i];
 		uint32_t state = atomic_load(&s->state);
 
-		if (state != SLOT_FREE && state != SLOT_PARKED && state != SLOT_WAITING)
-			note("# slot %u: state %u, tid %d, tgid %d, made by %d, script %u\n", i,
-			     state, atomic_load(&s->tid), atomic_load(&s->tgid), s->maker_tid,
-			     s->script);
+		if (state == SLOT_FREE || state == SLOT_PARKED || state == SLOT_WAITING)
+			continue;
+		note("# slot %u: state %u, tid %d, tgid %d, made by %d, script %u\n", i, state,
+		     atomic_load(&s->tid), atomic_load(&s->tgid), s->maker_tid, s->script);
+		tell_proc(atomic_load(&s->tid), "stat");
+		tell_proc(atomic_load(&s->tid), "stack");
+		tell_proc(s->maker_tid, "stat");
+		tell_proc(s->maker_tid, "stack");
 	}
 }
 
 void hold(void)
 {
-	uint64_t deadline = now_ms() + 60000;
+	uint64_t deadline = now_ms() + 120000;
 
 	atomic_store(&shm->hold, 1);
 	while (!all_hold_still()) {

@@ -252,7 +252,7 @@ static bool changes_tid(pid_t tgid)
  */
 static void judge(const struct target *t, uint32_t hier, uint32_t to, int kernel, int ucg)
 {
-	uint64_t deadline = now_ms() + 5000;
+	uint64_t deadline = now_ms() + 30000;
 
 	if (!kernel && !ucg)
 		return;
