@@ -652,7 +652,7 @@ inline move_process()
 				atomic { assert(!ANY_TASK(OUTSIDE)); ghost_all_in[p] = to };
 				break
 			:: !refused && again
-			/* Enough for now: whoever asked comes back, and finds nothing changed. */
+			/* Whoever asked comes back, and finds nothing changed. */
 #ifdef BREAK_GIVE_UP_HALFWAY
 			:: !refused && again -> assert(!moved); break
 #else
