@@ -90,9 +90,7 @@ void background_ready(struct daemon *d)
 	notify_manager(d, "READY=1");
 	if (d->ready_fd < 0)
 		return;
-	/* From here on nobody reads our standard error. */
-	d->to_syslog = true;
-	openlog("ucgroupd", LOG_PID, LOG_DAEMON);
+	daemon_log_to_background(d);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);

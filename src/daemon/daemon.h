@@ -65,8 +65,9 @@ struct daemon {
 	int lock_fd;  /* -1: not held */
 	int ready_fd; /* whoever waits for us to be ready reads the other end; -1: nobody */
 	bool to_syslog;
-	uid_t uid; /* ours, and so the owner of the instance */
-	int nice;  /* what we were started with: for programs */
+	int log_fd; /* messages go there too; -1: nowhere */
+	uid_t uid;  /* ours, and so the owner of the instance */
+	int nice;   /* what we were started with: for programs */
 	uint64_t started_ns;
 
 	uv_loop_t loop;
@@ -107,6 +108,8 @@ struct daemon {
 void daemon_log(const struct daemon *d, int priority, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void daemon_vlog(const struct daemon *d, int priority, const char *fmt, va_list ap);
+/* From here on nobody reads our standard error. */
+void daemon_log_to_background(struct daemon *d);
 
 /* ---- rundir.c --------------------------------------------------------------------------------- */
 

@@ -417,6 +417,7 @@ int main(int argc, char **argv)
 			 .tracker_opts = {.max_csets = DEFAULT_MAX_CSETS}},
 		.lock_fd = -1,
 		.ready_fd = -1,
+		.log_fd = -1,
 		.asker_fd = -1,
 		.null_fd = -1,
 		.spin = {.fd = -1},
