@@ -48,8 +48,7 @@ says() { # TEXT
 }
 
 ends() { # STATUS
-	[ "$status" = "$1" ]
-	return
+	[ "$status" = "$1" ] && return
 	echo "status $status, expected $1; output: $output"
 	return 1
 }
@@ -64,6 +63,15 @@ not() { # COMMAND...
 
 lines_are() { # N FILE
 	[ "$(wc -l <"$2")" -eq "$1" ]
+}
+
+# Is it in the group: is it the only one?
+alone_in() { # PID DIR
+	[ "$(cat "$2/tasks" 2>/dev/null)" = "$1" ]
+}
+
+executes() { # PID NAME
+	[ "$(cat "/proc/$1/comm")" = "$2" ]
 }
 
 # ---- usage --------------------------------------------------------------------------------------
@@ -174,7 +182,7 @@ lines_are() { # N FILE
 @test "the daemon keeps nothing open that its starter had open, and no directory" {
 	local pid
 	exec 9>"$UCG_TMP/nine"
-	(cd "$M" && ucgroupd --instance "$UCG_INSTANCE" 3>&-)
+	(cd "$M" && UCGROUPD_LOG='' ucgroupd --instance "$UCG_INSTANCE" 3>&-)
 	exec 9>&-
 	pid=$(ucg_daemon_pid)
 	[ -n "$pid" ]
@@ -184,10 +192,11 @@ lines_are() { # N FILE
 	for fd in 0 1 2; do
 		[ "$(readlink "/proc/$pid/fd/$fd")" = /dev/null ]
 	done
-	# Every descriptor is close-on-exec (02000000) but the three of /dev/null.
+	# Every descriptor is close-on-exec (02000000) but the three of /dev/null. What it needed for its
+	# start it may just be closing.
 	for fd in "/proc/$pid/fdinfo/"*; do
 		[ "${fd##*/}" -gt 2 ] || continue
-		grep -Eq '^flags:[[:space:]]+0[0-9]*2[0-9]{6}$' "$fd" || {
+		grep -Eq '^flags:[[:space:]]+0[0-9]*2[0-9]{6}$' "$fd" || [ ! -e "$fd" ] || {
 			cat "$fd"
 			readlink "/proc/$pid/fd/${fd##*/}"
 			return 1
@@ -218,6 +227,22 @@ lines_are() { # N FILE
 	ucg shutdown
 	ucg_await 10 lines_are 2 "$UCG_TMP/said"
 	[ "$(cat "$UCG_TMP/said")" = "$(printf 'READY=1\nSTOPPING=1')" ]
+}
+
+@test "what the daemon says in the background goes to the file it is given, too" {
+	export UCGROUPD_LOG=$UCG_TMP/said
+	mount_jobs "release_agent=$UCG_TMP/missing"
+	grep -q "^ucgroupd\[$(ucg_daemon_pid)\]: instance '$UCG_INSTANCE' is ready" "$UCG_TMP/said"
+	[ "$(stat -c %a "$UCG_TMP/said")" = 600 ]
+	ucg exec -r "$M/a" true
+	ucg_await 5 grep -q "cannot run release agent $UCG_TMP/missing" "$UCG_TMP/said"
+	ucg umount -l "$M"
+	ucg shutdown
+	# Added to what is there; and one that cannot be opened is no reason not to start.
+	ucg hierarchies
+	[ "$(grep -c "is ready" "$UCG_TMP/said")" = 2 ]
+	ucg shutdown
+	UCGROUPD_LOG=$UCG_TMP ucg hierarchies
 }
 
 @test "a plug-in that is none is refused in words, and nothing is left" {
@@ -526,7 +551,9 @@ lines_are() { # N FILE
 	mkdir "$M/a"
 	# Breeds for as long as it lives, ignores SIGTERM in one branch, and has a second level.
 	ucgroup exec "$M/a" sh -c 'while :; do sleep 100 & sleep 0.01; done' 2>/dev/null 3>&- &
+	ucg_await 5 grep -q . "$M/a/tasks"
 	ucgroup exec "$M/a/b" sleep 100 2>/dev/null 3>&- &
+	ucg_await 5 grep -q . "$M/a/b/tasks"
 	ucg exec "$M/a/c" setsid sh -c "trap '' TERM; echo >$UCG_TMP/ready; sleep 100; sleep 100" \
 		2>/dev/null 3>&- &
 	ucg_await 5 test -s "$UCG_TMP/ready"
@@ -600,14 +627,19 @@ assert g[1]["tasks"] == 1 and g[1]["depth"] == 1 and g[0]["children"] == 1, g' "
 	mkdir "$M/a"
 	run ucg wait "$M/a"
 	ends 0
-	ucgroup exec "$M/a" sleep 1 3>&- &
-	local pid=$!
-	ucg_await 5 grep -qx $pid "$M/a/tasks"
+	ucgroup exec "$M/a" sleep 1000 3>&- &
+	local member=$! pid
+	STRAYS+=("$member")
+	ucg_await 5 alone_in $member "$M/a"
 	run ucg wait -t 0.1 "$M/a"
 	ends 1
 	says "not idle"
-	run ucg wait -t 10 jobs:/a
-	ends 0
+	ucgroup wait -t 100 jobs:/a 3>&- &
+	pid=$!
+	sleep 0.2
+	kill -0 $pid
+	kill -KILL $member
+	wait $pid
 	[ -z "$(cat "$M/a/tasks")" ]
 	# Gone is idle, too; and a child keeps its parent busy.
 	mkdir "$M/a/b"
@@ -714,6 +746,12 @@ calls_are() {
 	STRAYS+=($!)
 	ucg_await 5 stat_is watches 1
 	local i
+	# shellcheck disable=SC2317 # called by ucg_await
+	told() { # N: so many releases have reached who watches
+		sed -n 's/.*"event":"release".*"hierarchy":"jobs","path":"\([^"]*\)".*/\1/p' \
+			"$UCG_TMP/events" >"$UCG_TMP/told"
+		lines_are "$1" "$UCG_TMP/told"
+	}
 	for i in $(seq 80); do
 		ucg exec -r "$M/g$i" true
 		echo "/g$i" >>"$UCG_TMP/order"
@@ -732,8 +770,7 @@ calls_are() {
 	ucg_await 10 stat_is releases.agents_running 0
 	[ "$(stat_of releases.agents_started)" = 80 ]
 	[ "$(sort "$UCG_TMP/called")" = "$(sort "$UCG_TMP/order")" ]
-	sed -n 's/.*"event":"release".*"hierarchy":"jobs","path":"\([^"]*\)".*/\1/p' \
-		"$UCG_TMP/events" >"$UCG_TMP/told"
+	ucg_await 5 told 80
 	diff "$UCG_TMP/order" "$UCG_TMP/told"
 }
 
@@ -776,7 +813,7 @@ calls_are() {
 	grep -q ' agent jobs:/a .*/missing not started: ' "$UCG_TMP/events"
 	[ "$(stat_of releases.failed)" = 3 ]
 	# No zombie is left.
-	[ -z "$(ps -o stat= --ppid "$(ucg_daemon_pid)")" ]
+	ucg_await 5 eval '[ -z "$(ps -o stat= --ppid "$(ucg_daemon_pid)")" ]'
 }
 
 @test "an agent's path may lead through a mount of ours" {
@@ -1027,10 +1064,14 @@ programs() {
 	# Tasks in groups, a file and a directory in use, a bind mount, another mount namespace.
 	ucgroup exec -r "$M/a/deep" sleep 100 3>&- &
 	STRAYS+=($!)
+	ucg_await 5 alone_in $! "$M/a/deep"
+	ucg_await 5 executes $! sleep
 	sleep 100 <"$M/a/tasks" 3>&- &
 	STRAYS+=($!)
+	ucg_await 5 executes $! sleep
 	(cd "$M/a" && exec sleep 100) 3>&- &
 	STRAYS+=($!)
+	ucg_await 5 executes $! sleep
 	mkdir "$UCG_TMP/bind"
 	mount --bind "$M/a" "$UCG_TMP/bind"
 	unshare -m --propagation private sleep 100 3>&- &

@@ -348,7 +348,7 @@ static void test_wait(void **state)
 	t = seconds();
 	assert_int_equal(ucgroup_wait_idle(c, "jobs:/w", 100), -ETIMEDOUT);
 	t = seconds() - t;
-	assert_true(t > 0.09 && t < 5);
+	assert_true(t > 0.09);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_it, &rc), 0);
 	/* The connection can be used while another thread waits on it. */
 	assert_int_equal(count("jobs:/w", 0), 1);
@@ -383,7 +383,7 @@ static void test_watch(void **state)
 		end(pid);
 	}
 	for (i = 0; i < 20; i++) {
-		assert_int_equal(ucgroup_watch_next(w, 5000, &ev), 0);
+		assert_int_equal(ucgroup_watch_next(w, 60000, &ev), 0);
 		assert_int_equal(ev.type, UCGROUP_RELEASE);
 		snprintf(path, sizeof(path), "/v/%d", i);
 		assert_string_equal(ev.path, path);

@@ -11,6 +11,8 @@
 # ucg_setup gives   $UCG_INSTANCE  the instance, used by `ucg` and, as UCGROUP_INSTANCE, by the programs
 #                   $UCG_TMP       a directory; mount below it
 #                   $UCG_BUILD     where the programs are, first in PATH
+# ucg_teardown says what the daemon has said, which bats shows with a test that failed; and which test is
+# running is in the file $UCG_RUNNING, for whoever has to say that it never ended.
 # Plain scripts (tests/*/run) use the same, with `trap ucg_teardown EXIT`.
 
 UCG_BUILD=${UCGROUP_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" 2>/dev/null && pwd)}
@@ -31,7 +33,8 @@ ucg_setup() {
 	:$UCG_BUILD:*) ;;
 	*) PATH=$UCG_BUILD:/usr/local/sbin:/usr/sbin:/sbin:$PATH ;;
 	esac
-	export PATH UCG_INSTANCE UCG_TMP UCGROUP_INSTANCE=$UCG_INSTANCE
+	export PATH UCG_INSTANCE UCG_TMP UCGROUP_INSTANCE=$UCG_INSTANCE UCGROUPD_LOG=$UCG_TMP/daemon.log
+	[ -z "${UCG_RUNNING-}" ] || echo "${BATS_TEST_DESCRIPTION-}" >"$UCG_RUNNING"
 }
 
 # The command line tool on this test's instance.
@@ -63,10 +66,13 @@ ucg_daemon_pid() {
 # Wait until COMMAND succeeds; 1 when it has not for a long time. SECONDS is what is plenty on a quiet
 # machine.
 ucg_await() { # SECONDS COMMAND...
-	local end=$((SECONDS + 5 * $1))
+	local limit=$((5 * $1)) start=$SECONDS
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
+		if [ $((SECONDS - start)) -ge $limit ]; then
+			echo "not in $limit s: $*" >&2
+			return 1
+		fi
 		sleep 0.02
 	done
 }
@@ -103,7 +109,7 @@ ucg_v1_remove() { # NAME
 		# A hierarchy that is unmounted before its removed groups have gone for good stays:
 		# mounted and unmounted later it goes. But one that is going already takes its
 		# time, and mounting makes a new one of the same name: so wait longer each time.
-		ucg_await $((try / 4 + 1)) ucg_v1_gone "$1" && return 0
+		ucg_await $((try / 4 + 1)) ucg_v1_gone "$1" 2>/dev/null && return 0
 	done
 	echo "the kernel's hierarchy $1 does not go away" >&2
 	return 1
@@ -130,6 +136,10 @@ ucg_teardown() {
 	for name in "${UCG_V1[@]}"; do
 		ucg_v1_remove "$name" || status=1
 	done
+	if [ -s "$UCGROUPD_LOG" ]; then
+		echo "what the daemon said last:" >&2
+		tail -n 40 "$UCGROUPD_LOG" >&2
+	fi
 	rm -rf --one-file-system "$UCG_TMP" "/run/ucgroup/$UCG_INSTANCE"
 	if [ -d "/sys/fs/bpf/ucgroup/$UCG_INSTANCE" ]; then
 		find "/sys/fs/bpf/ucgroup/$UCG_INSTANCE" -depth -delete
