@@ -12,7 +12,7 @@
 /* ---- TAP ------------------------------------------------------------------------------------------ */
 
 /* What there is to say about the result that comes next: TAP wants it behind. */
-static char notes[8192];
+static char notes[65536];
 static size_t n_notes;
 
 void note(const char *fmt, ...)
@@ -77,7 +77,7 @@ bool all_hold_still(void)
 	return true;
 }
 
-/* The first line of /proc/TID/FILE. */
+/* The first lines of /proc/TID/FILE. */
 static void tell_proc(pid_t tid, const char *file)
 {
 	char path[64], text[128];
@@ -87,9 +87,17 @@ static void tell_proc(pid_t tid, const char *file)
 	f = tid ? fopen(path, "r") : NULL;
 	if (!f)
 		return;
-	if (fgets(text, sizeof(text), f))
-		note("#   %s: %.*s\n", file, (int)strcspn(text, "\n"), text);
+	for (int i = 0; i < 6 && fgets(text, sizeof(text), f); i++)
+		note("#   %d %s: %.*s\n", tid, file, (int)strcspn(text, "\n"), text);
 	fclose(f);
+}
+
+/* Is it kept from its CPU, or from what? */
+static void tell_task(pid_t tid)
+{
+	tell_proc(tid, "stat");
+	tell_proc(tid, "schedstat"); /* ns on a CPU, ns in wait for one, times on one */
+	tell_proc(tid, "stack");
 }
 
 void tell_who_moves(void)
@@ -105,10 +113,9 @@ void tell_who_moves(void)
 			continue;
 		note("# slot %u: state %u, tid %d, tgid %d, made by %d, script %u\n", i, state,
 		     atomic_load(&s->tid), atomic_load(&s->tgid), s->maker_tid, s->script);
-		tell_proc(atomic_load(&s->tid), "stat");
-		tell_proc(atomic_load(&s->tid), "stack");
-		tell_proc(s->maker_tid, "stat");
-		tell_proc(s->maker_tid, "stack");
+		tell_task(atomic_load(&s->tid));
+		if (state == SLOT_NEWBORN)
+			tell_task(s->maker_tid);
 	}
 }
 

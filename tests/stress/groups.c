@@ -192,10 +192,10 @@ int ucg_group_of(pid_t tid, uint32_t hier, int try_first)
 	return found;
 }
 
-/* Gone, or past the point where it can still be moved. */
-bool task_ending(pid_t tid)
+/* Its state, and when it began, which tells it from others that have had its number. 0: gone. */
+static char task_state(pid_t tid, unsigned long long *began)
 {
-	char path[64], buf[512], *p;
+	char path[64], buf[512], state, *p;
 	ssize_t n;
 	int fd;
 
@@ -203,14 +203,35 @@ bool task_ending(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", tid, tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true;
+		return 0;
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
 	if (n <= 0)
-		return true;
+		return 0;
 	buf[n] = '\0';
 	p = strrchr(buf, ')');
-	return p && (p[2] == 'Z' || p[2] == 'X');
+	/* The 3rd field and the 22nd. */
+	if (!p || sscanf(p + 2,
+			 "%c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			 "%*s %llu",
+			 &state, began) != 2)
+		return 0;
+	return state;
+}
+
+unsigned long long task_began(pid_t tid)
+{
+	unsigned long long began;
+
+	return task_state(tid, &began) ? began : 0;
+}
+
+bool task_ending(pid_t tid, unsigned long long began)
+{
+	unsigned long long now;
+	char state = task_state(tid, &now);
+
+	return !state || state == 'Z' || state == 'X' || (began && now != began);
 }
 
 uint32_t pick_group(enum group_kind kind, uint32_t *seed)

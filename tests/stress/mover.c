@@ -150,6 +150,7 @@ static void look_at_those_who_ask(void)
 struct target {
 	pid_t id;
 	bool process;
+	unsigned long long began; /* numbers are given again, soon where there are few */
 };
 
 static bool pick_slot(struct target *t, uint32_t *seed)
@@ -221,14 +222,16 @@ static bool target_ending(const struct target *t)
 	DIR *dir;
 
 	if (!t->process)
-		return task_ending(t->id);
+		return task_ending(t->id, t->began);
+	if (task_began(t->id) != t->began)
+		return true;
 	snprintf(path, sizeof(path), "/proc/%d/task", t->id);
 	dir = opendir(path);
 	if (!dir)
 		return true;
 	while ((e = readdir(dir)))
 		if (atoi(e->d_name) > 0)
-			ending &= task_ending(atoi(e->d_name));
+			ending &= task_ending(atoi(e->d_name), 0);
 	closedir(dir);
 	return ending;
 }
@@ -279,7 +282,7 @@ static void judge(const struct target *t, uint32_t hier, uint32_t to, int kernel
 	}
 }
 
-static void move(const struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
+static void move(struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
 {
 	const char *file = t->process ? "cgroup.procs" : "tasks";
 	uint32_t i = atomic_load(&shm->moves_begun);
@@ -292,7 +295,8 @@ static void move(const struct target *t, uint32_t hier, uint32_t to, uint32_t *s
 			   .to = (uint8_t)to,
 			   .process = t->process,
 			   .from = groups_now(t, hier)};
-	if (!m->from)
+	t->began = task_began(t->id);
+	if (!m->from || !t->began)
 		return;
 	/* From here on a child born to the target knows that it must look where it is. */
 	atomic_store(&shm->moves_begun, i + 1);

@@ -189,7 +189,10 @@ int kernel_group_of(pid_t tid, uint32_t hier);
 bool ucg_has(uint32_t hier, uint32_t g, pid_t tid);
 /* The group ucgroup lists TID in; -ESRCH: none; -EEXIST: more than one. */
 int ucg_group_of(pid_t tid, uint32_t hier, int try_first);
-bool task_ending(pid_t tid);
+/* When the task began, in some unit; 0: it is gone. */
+unsigned long long task_began(pid_t tid);
+/* Is the task that began then (0: any) gone, or past the point where it can still be moved? */
+bool task_ending(pid_t tid, unsigned long long began);
 /* A random group of this kind. */
 uint32_t pick_group(enum group_kind kind, uint32_t *seed);
 
