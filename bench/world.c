@@ -103,9 +103,8 @@ static void log_event(struct world *w, struct event e)
 	w->log[w->n_logged++] = e;
 }
 
-static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
+static int move_one(struct world *w, pid_t tid, struct core_place from, uint32_t to)
 {
-	struct world *w = arg;
 	struct core_place *place = &w->places[tid];
 
 	if (place->cset != from.cset || place->gen != from.gen)
@@ -118,6 +117,12 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	w->counts[to]++;
 	w->log[w->n_logged++] = (struct event){MOVED, tid, from.cset, to};
 	return 0;
+}
+
+static void op_move(void *arg, struct core_move *moves, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		moves[i].err = move_one(arg, moves[i].tid, moves[i].from, moves[i].to);
 }
 
 static int op_threads(void *arg, struct core_process process, struct core_thread **threads,

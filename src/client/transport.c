@@ -3,6 +3,7 @@
  * Bytes to and from the daemon's socket, blocking.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -100,6 +101,17 @@ static int receive_some(int fd, struct wire_buf *b, int *passed, unsigned int tr
 	return b->error;
 }
 
+/*
+ * Not in recvmsg() itself: that wakes up when the daemon takes our request, too, because there is room
+ * for another one then.
+ */
+static void wait_for_more(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	poll(&pfd, 1, -1);
+}
+
 static int receive_more(int fd, struct wire_buf *b, int *passed, unsigned int *pause)
 {
 	int rc = -EAGAIN;
@@ -110,7 +122,10 @@ static int receive_more(int fd, struct wire_buf *b, int *passed, unsigned int *p
 	} else if (pause) {
 		--*pause;
 	}
-	return rc == -EAGAIN ? receive_some(fd, b, passed, 0) : rc;
+	if (rc != -EAGAIN)
+		return rc;
+	wait_for_more(fd);
+	return receive_some(fd, b, passed, 0);
 }
 
 int transport_receive(int fd, struct wire_buf *b, size_t *used, struct wire_header *h, int *passed,

@@ -71,6 +71,18 @@ struct core_task_info {
 	bool fixed;		       /* a kernel thread that cannot be moved */
 };
 
+/* TID is to go into css_set TO if it is still at FROM. */
+struct core_move {
+	pid_t tid;
+	struct core_place from;
+	uint32_t to;
+	/*
+	 * 0; -ESRCH: gone; -EAGAIN: no longer at FROM, or being born: look again; -EINVAL: a kernel
+	 * thread that cannot be moved.
+	 */
+	int err;
+};
+
 /*
  * What the core asks of the world. All are called on the loop, with `arg`.
  */
@@ -86,11 +98,15 @@ struct core_ops {
 	/* -ESRCH: no such task, or it is exiting. */
 	int (*task_info)(void *arg, pid_t tid, struct core_task_info *info);
 	/*
-	 * Put TID into css_set TO if it is still at FROM; the move is logged and comes back through
-	 * core_task_moved() at the next replay. -ESRCH: gone. -EAGAIN: no longer at FROM, or being
-	 * born; look again.
+	 * Where TID is, if that is known without asking the kernel; false: ask task_info. It is for
+	 * a move only, which looks again. MAY BE NULL.
 	 */
-	int (*move)(void *arg, pid_t tid, struct core_place from, uint32_t to);
+	bool (*task_place)(void *arg, pid_t tid, struct core_place *place, pid_t *tgid);
+	/*
+	 * Make N moves, one after the other, each by itself: see struct core_move. Each is logged and
+	 * comes back through core_task_moved() at the next replay.
+	 */
+	void (*move)(void *arg, struct core_move *moves, size_t n);
 	/*
 	 * All threads of PROCESS that are not exiting, those without a place (CSET_NONE) included;
 	 * free() it. -ESRCH, -ENOMEM; -EAGAIN: look again.
@@ -308,6 +324,16 @@ void cgroup_set_notify_on_release(struct cgroup *cgrp, bool on);
  * serve others and ask again in a few milliseconds.
  */
 int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
+/*
+ * The same for many, each by itself, in any order: those of V whose err is -ERESTART are moved, and
+ * have there what came of it. Quicker than one call for each.
+ */
+struct core_attach {
+	pid_t tid;
+	int err;
+};
+void core_attach_tasks(struct cgroup *cgrp, struct core_attach *v, size_t n,
+		       const struct core_cred *cred);
 int core_attach_process(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred);
 /* The cgroup of a live task in H. -ESRCH. */
 int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct cgroup **cgrp);

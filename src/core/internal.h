@@ -185,6 +185,12 @@ struct own_move {
 	uint32_t from, to;
 };
 
+/* Those the log has not told of yet, in order: N from FIRST on. */
+struct own_moves {
+	struct own_move *v;
+	size_t first, n, cap;
+};
+
 struct core {
 	const struct core_ops *ops;
 	void *arg;
@@ -231,8 +237,7 @@ struct core {
 	struct cgroup_subsys_state *puts; /* atomic */
 	bool in_replay, in_rebuild;
 	bool walked; /* in a rebuild: the truth is being, or has been, laid over the lists */
-	struct own_move *moves; /* in order; the log has not told of them yet */
-	size_t n_moves, cap_moves;
+	struct own_moves own;
 	uint64_t dying_key; /* of the task whose death is told next */
 	struct core_stats stats;
 };
@@ -285,9 +290,16 @@ void csets_exit(struct core *core);
 /* task.c */
 const struct task *core_task(const struct core *core, pid_t tid);
 void tasks_exit(struct core *core);
+
+/* own_moves.c */
 /* Before a move is made: its being told may be lost. -ENOMEM. */
-int core_note_move(struct core *core, const struct own_move *move);
-void core_unnote_move(struct core *core); /* the last one was not made */
+int own_moves_note(struct core *core, const struct own_move *move);
+/* The last N noted have been tried: those that failed are not to be told of. */
+void own_moves_made(struct core *core, const struct core_move *moves, size_t n);
+struct own_move *own_moves_first(const struct core *core); /* if there are any */
+/* The earliest noted one of TID; NULL: none. */
+struct own_move *own_moves_find(const struct core *core, pid_t tid);
+void own_moves_forget(struct core *core, struct own_move *move);
 
 /* release.c */
 void release_check(struct cgroup *cgrp); /* became idle? then queue it */

@@ -60,7 +60,7 @@ void tasks_exit(struct core *core)
 	for (size_t i = 0; i < CORE_MAX_TID >> TASK_PAGE_BITS; i++)
 		free(core->pages[i]);
 	free(core->spare_page);
-	free(core->moves);
+	free(core->own.v);
 }
 
 static void list_add(struct core *core, struct cset *cset, struct task *task, uint32_t tid)
@@ -163,54 +163,12 @@ static void unplace(struct core *core, pid_t tid)
 	page_put(core, (uint32_t)tid);
 }
 
-/*
- * Only we move, so we know what the log says of a move even if it has lost it: a task found elsewhere
- * was moved, and that is no birth and no death to a subsystem. A move is noted before it is made and
- * forgotten when the log tells of it.
- */
-int core_note_move(struct core *core, const struct own_move *move)
-{
-	if (core->n_moves == core->cap_moves) {
-		size_t cap = core->cap_moves ? core->cap_moves * 2 : 16;
-		struct own_move *moves = realloc(core->moves, cap * sizeof(*moves));
-
-		if (!moves)
-			return -ENOMEM;
-		core->moves = moves;
-		core->cap_moves = cap;
-	}
-	core->moves[core->n_moves++] = *move;
-	return 0;
-}
-
-void core_unnote_move(struct core *core)
-{
-	core->n_moves--;
-}
-
-/* The earliest noted one of TID; NULL: none. */
-static struct own_move *noted_move(const struct core *core, pid_t tid)
-{
-	for (size_t i = 0; i < core->n_moves; i++)
-		if (core->moves[i].tid == tid)
-			return &core->moves[i];
-	return NULL;
-}
-
-static void forget_move(struct core *core, struct own_move *move)
-{
-	size_t after = core->n_moves - (size_t)(move - core->moves) - 1;
-
-	memmove(move, move + 1, after * sizeof(*move));
-	core->n_moves--;
-}
-
 /* After a loss, before an entry is folded that tells of what came later than TID's noted moves. */
 static void fold_own_moves(struct core *core, pid_t tid)
 {
 	struct own_move *noted;
 
-	while (core->in_rebuild && (noted = noted_move(core, tid))) {
+	while (core->in_rebuild && (noted = own_moves_find(core, tid))) {
 		struct own_move move = *noted;
 
 		core_task_moved(core, tid, move.tgid, move.from, move.to);
@@ -283,7 +241,7 @@ static bool outlived(const struct core *core, const struct task *task, uint32_t 
 void core_task_born(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 {
 	const struct task *task = core_task(core, tid);
-	const struct own_move *noted = noted_move(core, tid);
+	const struct own_move *noted = own_moves_find(core, tid);
 	struct cset *cset = cset_by_id(core, id);
 
 	core->stats.born++;
@@ -325,7 +283,7 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 {
 	const struct task *task = core_task(core, tid);
 	struct cset *cset = cset_by_id(core, to);
-	struct own_move *noted = noted_move(core, tid);
+	struct own_move *noted = own_moves_find(core, tid);
 
 	core->stats.moved++;
 	if (core->in_rebuild && !noted)
@@ -339,7 +297,7 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 		return;
 	}
 	if (noted)
-		forget_move(core, noted);
+		own_moves_forget(core, noted);
 	if ((task ? task->cset : CSET_INITIAL) != from) {
 		oddity(core, "a task moved from elsewhere", tid, from);
 		refit(core, tid, tgid, from);
@@ -480,8 +438,8 @@ void core_rebuild_begin(struct core *core)
 {
 	core->in_rebuild = true;
 	/* The log has told all it had of the moves before. */
-	while (core->n_moves)
-		fold_own_moves(core, core->moves[0].tid);
+	while (core->own.n)
+		fold_own_moves(core, own_moves_first(core)->tid);
 	core->walked = true;
 	core->stats.rebuilds++;
 	for_each_listed(core, mark_stale);
@@ -490,7 +448,7 @@ void core_rebuild_begin(struct core *core)
 /* A tid that died and came again unseen is another task, as its tgid or css_set may tell. */
 void core_rebuild_task(struct core *core, pid_t tid, pid_t tgid, uint32_t id)
 {
-	const struct own_move *noted = noted_move(core, tid);
+	const struct own_move *noted = own_moves_find(core, tid);
 	struct cset *cset = cset_by_id(core, id);
 	const struct task *task;
 

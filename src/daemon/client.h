@@ -29,8 +29,8 @@ struct client {
 	int events; /* what POLL waits for */
 	struct peer peer;
 	bool greeted, closing;
-	bool waiting;	  /* its next request cannot be answered yet, and is tried again */
-	int32_t *results; /* of that request, if it is a move; see handle.c */
+	bool waiting;		   /* its next request cannot be answered yet, and is tried again */
+	struct core_attach *moves; /* of that request, if it is one to move; see handle.c */
 	struct wire_buf in;
 	struct wire_buf out;
 	size_t out_sent;
@@ -82,7 +82,7 @@ size_t client_begin(struct client *c, unsigned int op, uint32_t seq, int error);
 void client_end(struct client *c, size_t start);
 /* A whole reply: ERROR with a message (may be NULL) for a person. */
 void client_reply(struct client *c, enum wire_op op, uint32_t seq, int error, const char *message);
-void client_forget_results(struct client *c);
+void client_forget_moves(struct client *c);
 /* Bytes that the client has not taken yet. */
 size_t client_backlog(const struct client *c);
 /* Send what is there, as far as it goes. For output made outside of a request. */

@@ -74,10 +74,10 @@ size_t client_backlog(const struct client *c)
 	return c->out.len - c->out_sent;
 }
 
-void client_forget_results(struct client *c)
+void client_forget_moves(struct client *c)
 {
-	free(c->results);
-	c->results = NULL;
+	free(c->moves);
+	c->moves = NULL;
 }
 
 static void on_client_closed(uv_handle_t *handle)
@@ -93,7 +93,7 @@ static void on_client_closed(uv_handle_t *handle)
 		close(c->out_fd);
 	wire_buf_free(&c->in);
 	wire_buf_free(&c->out);
-	client_forget_results(c);
+	client_forget_moves(c);
 	peer_clear(&c->peer);
 	free(c);
 }

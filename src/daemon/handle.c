@@ -118,72 +118,83 @@ static int tid_of(const struct client *c, int32_t nr, pid_t *tid)
 	return *tid > 0 ? 0 : -ESRCH;
 }
 
-static int move_one(struct client *c, struct cgroup *cgrp, int32_t nr, bool thread)
+/* Who is to be moved, and what has come of it so far; NULL: no memory. */
+static struct core_attach *moves_of(struct client *c, const struct wire_request *req)
+{
+	if (c->moves)
+		return c->moves; /* tried before */
+	c->moves = calloc(req->pids.n + 1, sizeof(*c->moves));
+	for (uint32_t i = 0; c->moves && i < req->pids.n; i++) {
+		int err = tid_of(c, wire_list_number(&req->pids, i), &c->moves[i].tid);
+
+		c->moves[i].err = err ? err : -ERESTART;
+	}
+	return c->moves;
+}
+
+static void move_processes(struct client *c, struct cgroup *cgrp, uint32_t n)
 {
 	struct core_cred cred = peer_cred(&c->peer);
-	pid_t tid;
-	int rc;
+	uint64_t serial = cgroup_serial(cgrp);
 
-	rc = tid_of(c, nr, &tid);
-	if (rc)
-		return rc;
-	return thread ? core_attach_task(cgrp, tid, &cred) : core_attach_process(cgrp, tid, &cred);
+	for (uint32_t i = 0; i < n; i++) {
+		struct core_attach *m = &c->moves[i];
+
+		if (m->err != -ERESTART)
+			continue;
+		/* A subsystem's callback may do anything, also to the cgroup. */
+		cgrp = core_cgroup_by_serial(c->d->core, serial);
+		m->err = cgrp ? core_attach_process(cgrp, m->tid, &cred) : -ENODEV;
+	}
 }
 
-/* What has come of each pid of a request so far; -ERESTART: nothing yet. */
-static int32_t *results_of(struct client *c, size_t n)
-{
-	if (c->results)
-		return c->results; /* tried before */
-	c->results = calloc(n + 1, sizeof(*c->results));
-	for (size_t i = 0; c->results && i < n; i++)
-		c->results[i] = -ERESTART;
-	return c->results;
-}
-
-static void reply_results(struct client *c, const struct wire_request *req)
+static void reply_moves(struct client *c, const struct wire_request *req)
 {
 	size_t start = client_begin(c, req->op | WIRE_REPLY, req->seq, 0);
 
 	wire_put_u32(&c->out, req->pids.n);
 	for (uint32_t i = 0; i < req->pids.n; i++)
-		wire_put_i32(&c->out, c->results[i]);
+		wire_put_i32(&c->out, c->moves[i].err);
 	client_end(c, start);
 }
 
 /* False: some cannot be moved now; nothing was answered. */
 static bool move(struct client *c, const struct wire_request *req)
 {
-	bool threads = req->flags & WIRE_THREADS, again = false;
+	struct core_cred cred = peer_cred(&c->peer);
+	bool threads = req->flags & WIRE_THREADS;
 	struct cgroup *cgrp;
-	uint64_t serial;
 	int rc;
 
 	rc = dir_resolve(c, &req->dir, &cgrp);
 	if (!rc)
 		rc = peer_may_file(&c->peer, cgrp, threads ? FILE_TASKS : FILE_PROCS, MAY_WRITE);
-	if (!rc && !results_of(c, req->pids.n))
+	if (!rc && !moves_of(c, req))
 		rc = -ENOMEM;
 	if (rc) {
 		client_reply(c, req->op, req->seq, rc, NULL);
-		client_forget_results(c);
+		client_forget_moves(c);
 		return true;
 	}
-	serial = cgroup_serial(cgrp);
-	for (uint32_t i = 0; i < req->pids.n; i++) {
-		if (c->results[i] != -ERESTART)
-			continue;
-		/* A subsystem's callback may do anything, also to the cgroup. */
-		cgrp = core_cgroup_by_serial(c->d->core, serial);
-		rc = cgrp ? move_one(c, cgrp, wire_list_number(&req->pids, i), threads) : -ENODEV;
-		again |= rc == -ERESTART;
-		c->results[i] = rc;
-	}
-	if (again)
-		return false;
-	reply_results(c, req);
-	client_forget_results(c);
+	if (threads)
+		core_attach_tasks(cgrp, c->moves, req->pids.n, &cred);
+	else
+		move_processes(c, cgrp, req->pids.n);
+	for (uint32_t i = 0; i < req->pids.n; i++)
+		if (c->moves[i].err == -ERESTART)
+			return false;
+	reply_moves(c, req);
+	client_forget_moves(c);
 	return true;
+}
+
+static int enter_process(struct client *c, struct cgroup *cgrp, int32_t nr)
+{
+	struct core_cred cred = peer_cred(&c->peer);
+	pid_t tid;
+	int rc = tid_of(c, nr, &tid);
+
+	return rc ? rc : core_attach_process(cgrp, tid, &cred);
 }
 
 static int enter(struct client *c, const struct wire_request *req)
@@ -213,7 +224,7 @@ static int enter(struct client *c, const struct wire_request *req)
 	if (!rc)
 		rc = peer_may_file(&c->peer, cgrp, FILE_PROCS, MAY_WRITE);
 	if (!rc)
-		rc = move_one(c, cgrp, wire_list_number(&req->pids, 0), false);
+		rc = enter_process(c, cgrp, wire_list_number(&req->pids, 0));
 	if (!rc && (req->flags & WIRE_NOTIFY))
 		cgroup_set_notify_on_release(cgrp, true);
 	if (rc && made)

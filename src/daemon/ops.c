@@ -31,11 +31,19 @@ static int op_task_info(void *arg, pid_t tid, struct core_task_info *info)
 	return d->tracker_ops->task_info(d->tracker, tid, info);
 }
 
-static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
+static bool op_task_place(void *arg, pid_t tid, struct core_place *place, pid_t *tgid)
 {
 	struct daemon *d = arg;
 
-	return d->tracker_ops->move(d->tracker, tid, from, to);
+	return d->tracker_ops->task_place &&
+	       d->tracker_ops->task_place(d->tracker, tid, place, tgid);
+}
+
+static void op_move(void *arg, struct core_move *moves, size_t n)
+{
+	struct daemon *d = arg;
+
+	d->tracker_ops->move(d->tracker, moves, n);
 }
 
 static int op_threads(void *arg, struct core_process process, struct core_thread **threads,
@@ -234,6 +242,7 @@ const struct core_ops daemon_core_ops = {
 	.replay = op_replay,
 	.cset_count = op_cset_count,
 	.task_info = op_task_info,
+	.task_place = op_task_place,
 	.move = op_move,
 	.threads = op_threads,
 	.finish_exec = op_finish_exec,

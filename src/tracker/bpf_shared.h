@@ -12,6 +12,7 @@
 #define TRACKER_MAX_DYING 1024
 #define TRACKER_MAX_CPUTIMES 4096 /* asked for at once; not less than the dying */
 #define TRACKER_MAX_THREADS 65536 /* of one process, for a move of it as a whole */
+#define TRACKER_MAX_MOVES 256	  /* made at once */
 #define TRACKER_MAX_NUMBERS 4096  /* translated at once */
 
 /*
@@ -52,6 +53,10 @@ struct move_args {
 	__u32 to;
 	__s32 err;
 	__u32 unused;
+};
+
+struct moves_args {
+	__u32 n, unused;
 };
 
 struct info_args {

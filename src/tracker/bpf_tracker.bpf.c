@@ -49,6 +49,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define ESRCH 3
 #define EAGAIN 11
+#define EINVAL 22
 #define EOVERFLOW 75
 
 #define PF_EXITING 0x00000004
@@ -166,6 +167,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct dying);
 } ucg_dying SEC(".maps");
+
+/* Moves to be made, and what has come of them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACKER_MAX_MOVES);
+	__type(key, __u32);
+	__type(value, struct move_args);
+} ucg_move_args SEC(".maps");
 
 /* Questions about the CPU time of tasks, and answers; of the dying, answers. */
 struct {
@@ -579,48 +589,86 @@ int BPF_PROG(ucg_exec, struct task_struct *task, int old_tid)
  * The place the daemon has seen was read before the task is looked up here: if the tid has changed
  * hands since, so has the generation, and nothing is swapped.
  */
+static __always_inline bool is_fixed(const struct task_struct *task)
+{
+	return task->flags & PF_NO_SETAFFINITY || BPF_CORE_READ_BITFIELD(task, no_cgroup_migration);
+}
+
+/* The task of TID may be moved; whose place it is says TGID. */
+static __always_inline int look_at_task(__u32 tid, __u32 *tgid)
+{
+	struct task_struct *task = bpf_task_from_pid((int)tid);
+	int err = 0;
+
+	if (!task)
+		return -ESRCH;
+	*tgid = (__u32)task->tgid;
+	if (task->flags & PF_EXITING)
+		err = -ESRCH;
+	else if (is_fixed(task))
+		err = -EINVAL;
+	bpf_task_release(task);
+	return err;
+}
+
+static __always_inline int move_one(const struct move_args *args)
+{
+	__u32 tid = args->tid, from = args->from_id, to = args->to, tgid;
+	__u64 *place = place_of(tid), *into = count_of(to);
+	__u64 *out_of = count_of(from), seen;
+	struct event *e;
+	int err;
+
+	if (!place || !into || !out_of)
+		return -ESRCH;
+	seen = *(volatile __u64 *)place;
+	err = look_at_task(tid, &tgid);
+	if (err)
+		return err;
+	if (PLACE_TGID(seen) != tgid || PLACE_ID(seen) == PLACE_NONE || PLACE_ID(seen) != from ||
+	    PLACE_GEN(seen) != args->from_gen)
+		return -EAGAIN;
+	e = bpf_ringbuf_reserve(&ucg_log, sizeof(struct event), 0);
+	if (!e)
+		return -EAGAIN;
+	if (to > PLACE_INITIAL)
+		count_up(into);
+	if (__sync_val_compare_and_swap(place, seen,
+					((seen & ~PLACE_ID_MASK) + PLACE_GEN_ONE) | to) != seen) {
+		if (to > PLACE_INITIAL)
+			__sync_fetch_and_add(into, -1);
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		return -EAGAIN;
+	}
+	if (from > PLACE_INITIAL)
+		__sync_fetch_and_add(out_of, -1);
+	/* No waking: it is the daemon that runs this. */
+	log_submit(e, EVENT_MOVED, tid, tgid, from, to, false);
+	return 0;
+}
+
 SEC("syscall")
 int ucg_move(struct move_args *args)
 {
-	__u64 *place = place_of(args->tid), *into = count_of(args->to);
-	__u64 *out_of = count_of(args->from_id), seen;
-	struct task_struct *task;
-	__u32 tgid, flags;
-	struct event *e;
+	args->err = move_one(args);
+	return 0;
+}
 
-	args->err = -ESRCH;
-	if (!place || !into || !out_of)
-		return 0;
-	seen = *(volatile __u64 *)place;
-	task = bpf_task_from_pid((int)args->tid);
-	if (!task)
-		return 0;
-	tgid = (__u32)task->tgid;
-	flags = task->flags;
-	bpf_task_release(task);
-	if (flags & PF_EXITING)
-		return 0;
-	args->err = -EAGAIN;
-	if (PLACE_TGID(seen) != tgid || PLACE_ID(seen) == PLACE_NONE ||
-	    PLACE_ID(seen) != args->from_id || PLACE_GEN(seen) != args->from_gen)
-		return 0;
-	e = bpf_ringbuf_reserve(&ucg_log, sizeof(struct event), 0);
-	if (!e)
-		return 0;
-	if (args->to > PLACE_INITIAL)
-		count_up(into);
-	if (__sync_val_compare_and_swap(
-		    place, seen, ((seen & ~PLACE_ID_MASK) + PLACE_GEN_ONE) | args->to) != seen) {
-		if (args->to > PLACE_INITIAL)
-			__sync_fetch_and_add(into, -1);
-		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
-		return 0;
-	}
-	if (args->from_id > PLACE_INITIAL)
-		__sync_fetch_and_add(out_of, -1);
-	/* No waking: it is the daemon that runs this. */
-	log_submit(e, EVENT_MOVED, args->tid, tgid, args->from_id, args->to, false);
-	args->err = 0;
+static long move_step(__u32 i, void *unused)
+{
+	struct move_args *args = bpf_map_lookup_elem(&ucg_move_args, &i);
+
+	if (!args)
+		return 1;
+	args->err = move_one(args);
+	return 0;
+}
+
+/* The moves in ucg_move_args, one after the other. */
+SEC("syscall")
+int ucg_moves(struct moves_args *args)
+{
+	bpf_loop(args->n, move_step, NULL, 0);
 	return 0;
 }
 
@@ -639,15 +687,14 @@ int ucg_info(struct info_args *args)
 		return 0;
 	if (!(task->flags & PF_EXITING)) {
 		args->tgid = (__u32)task->tgid;
-		args->process_key = BPF_CORE_READ(task, group_leader, start_boottime);
+		args->process_key = task->group_leader->start_boottime;
 		if (PLACE_TGID(args->place) != args->tgid)
 			args->place = PLACE_NONE; /* of the task that had the tid before */
-		args->uid = BPF_CORE_READ(task, real_cred, uid.val);
-		args->suid = BPF_CORE_READ(task, real_cred, suid.val);
-		args->leader_uid = BPF_CORE_READ(task, group_leader, real_cred, uid.val);
-		args->leader_suid = BPF_CORE_READ(task, group_leader, real_cred, suid.val);
-		args->fixed = task->flags & PF_NO_SETAFFINITY ||
-			      BPF_CORE_READ_BITFIELD_PROBED(task, no_cgroup_migration);
+		args->uid = task->real_cred->uid.val;
+		args->suid = task->real_cred->suid.val;
+		args->leader_uid = task->group_leader->real_cred->uid.val;
+		args->leader_suid = task->group_leader->real_cred->suid.val;
+		args->fixed = is_fixed(task);
 		args->err = 0;
 	}
 	bpf_task_release(task);

@@ -31,6 +31,7 @@
 #define DEFAULT_RING_BYTES (4u << 20)
 #define MANY_BYTES (64 * RING_RECORD(sizeof(struct event)))
 #define INITIAL_PID_NS 0xeffffffcu /* its inode number, of the kernel's interface since 3.8 */
+#define MOVES_SIZE page_align(TRACKER_MAX_MOVES * sizeof(struct move_args))
 #define CPUTIMES_SIZE page_align(TRACKER_MAX_CPUTIMES * sizeof(struct cputime_entry))
 
 struct tracker {
@@ -45,7 +46,8 @@ struct tracker {
 	struct thread_entry *threads;
 	uint32_t max_csets;
 	struct cputime_entry *cputimes;
-	int move_fd, info_fd, threads_fd, exec_fd, cputimes_fd, reap_fd;
+	struct move_args *move_args;
+	int move_fd, moves_fd, info_fd, threads_fd, exec_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
 	uint32_t unborn, n_looks; /* see struct tracker_opts */
 	struct watch *watch;	  /* NULL until somebody wants to know */
@@ -313,17 +315,61 @@ static int bpf_task_info(struct tracker *t, pid_t tid, struct core_task_info *in
 	return 0;
 }
 
-static int bpf_move(struct tracker *t, pid_t tid, struct core_place from, uint32_t to)
+/* The program looks again, so it does not matter that the task may have gone meanwhile. */
+static bool bpf_task_place(struct tracker *t, pid_t tid, struct core_place *place, pid_t *tgid)
 {
-	struct move_args args = {
-		.tid = (uint32_t)tid,
-		.from_id = from.cset,
-		.from_gen = from.gen,
-		.to = to,
+	uint64_t seen;
+
+	if (tid <= 0 || tid >= TRACKER_MAX_TID || seems_unborn(t))
+		return false;
+	seen = __atomic_load_n(&t->places[tid], __ATOMIC_RELAXED);
+	*place = to_core_place(seen);
+	*tgid = (pid_t)PLACE_TGID(seen);
+	return PLACE_ID(seen) != PLACE_NONE;
+}
+
+static struct move_args to_move_args(const struct core_move *move)
+{
+	return (struct move_args){
+		.tid = (uint32_t)move->tid,
+		.from_id = move->from.cset,
+		.from_gen = move->from.gen,
+		.to = move->to,
 	};
+}
+
+/* With an argument of its own a program is run a little sooner than through the map. */
+static void move_one(struct tracker *t, struct core_move *move)
+{
+	struct move_args args = to_move_args(move);
 	int err = run(t->move_fd, &args, sizeof(args));
 
-	return err ? err : args.err;
+	move->err = err ? err : args.err;
+}
+
+static void move_some(struct tracker *t, struct core_move *moves, uint32_t n)
+{
+	struct moves_args args = {.n = n};
+	int err;
+
+	for (uint32_t i = 0; i < n; i++) {
+		t->move_args[i] = to_move_args(&moves[i]);
+		t->move_args[i].err = -EAGAIN;
+	}
+	err = run(t->moves_fd, &args, sizeof(args));
+	for (uint32_t i = 0; i < n; i++)
+		moves[i].err = err ? err : t->move_args[i].err;
+}
+
+static void bpf_move(struct tracker *t, struct core_move *moves, size_t n)
+{
+	if (n == 1) {
+		move_one(t, moves);
+		return;
+	}
+	for (size_t i = 0; i < n; i += TRACKER_MAX_MOVES)
+		move_some(t, moves + i,
+			  (uint32_t)(n - i < TRACKER_MAX_MOVES ? n - i : TRACKER_MAX_MOVES));
 }
 
 static int bpf_threads(struct tracker *t, struct core_process process, struct core_thread **threads,
@@ -581,7 +627,8 @@ static int map_all(struct tracker *t)
 			       page_align(TRACKER_MAX_THREADS * sizeof(struct thread_entry)),
 			       PROT_READ);
 	t->cputimes = map_array(t->skel->maps.ucg_cputimes, CPUTIMES_SIZE, PROT_READ | PROT_WRITE);
-	return t->places && t->counts && t->threads && t->cputimes ? 0 : -ENOMEM;
+	t->move_args = map_array(t->skel->maps.ucg_move_args, MOVES_SIZE, PROT_READ | PROT_WRITE);
+	return t->places && t->counts && t->threads && t->cputimes && t->move_args ? 0 : -ENOMEM;
 }
 
 static int start_numbers(struct tracker *t)
@@ -636,6 +683,8 @@ static void bpf_stop(struct tracker *t)
 		munmap(t->places, TRACKER_MAX_TID * sizeof(uint64_t));
 	if (t->counts)
 		munmap(t->counts, t->counts_size);
+	if (t->move_args)
+		munmap(t->move_args, MOVES_SIZE);
 	if (t->cputimes)
 		munmap(t->cputimes, CPUTIMES_SIZE);
 	if (t->threads)
@@ -680,6 +729,7 @@ static int bpf_start(const struct tracker_opts *opts, struct tracker **res, char
 		goto fail;
 	}
 	t->move_fd = bpf_program__fd(t->skel->progs.ucg_move);
+	t->moves_fd = bpf_program__fd(t->skel->progs.ucg_moves);
 	t->info_fd = bpf_program__fd(t->skel->progs.ucg_info);
 	t->threads_fd = bpf_program__fd(t->skel->progs.ucg_walk_threads);
 	t->exec_fd = bpf_program__fd(t->skel->progs.ucg_finish_exec);
@@ -727,6 +777,7 @@ const struct tracker_ops bpf_tracker = {
 	.may_sleep = bpf_may_sleep,
 	.cset_count = bpf_cset_count,
 	.task_info = bpf_task_info,
+	.task_place = bpf_task_place,
 	.move = bpf_move,
 	.threads = bpf_threads,
 	.finish_exec = bpf_finish_exec,

@@ -52,7 +52,9 @@ struct tracker_ops {
 	bool (*may_sleep)(struct tracker *t);
 	uint64_t (*cset_count)(struct tracker *t, uint32_t cset);
 	int (*task_info)(struct tracker *t, pid_t tid, struct core_task_info *info);
-	int (*move)(struct tracker *t, pid_t tid, struct core_place from, uint32_t to);
+	bool (*task_place)(struct tracker *t, pid_t tid, struct core_place *place,
+			   pid_t *tgid); /* MAY BE NULL */
+	void (*move)(struct tracker *t, struct core_move *moves, size_t n);
 	int (*threads)(struct tracker *t, struct core_process process, struct core_thread **threads,
 		       size_t *n);
 	void (*finish_exec)(struct tracker *t, pid_t tid); /* MAY BE NULL */

@@ -241,7 +241,7 @@ static void race(struct prop *p, enum race what, pid_t tid)
 	pid_t child = pick_free_tid(p, p->race_r);
 	const struct m_task *t = &p->m.tasks[tid];
 
-	if (what == RACE_NONE || !p->race_left || t->state != M_ALIVE)
+	if (what == RACE_NONE || !p->race_left || t->state != M_ALIVE || t->fixed)
 		return;
 	p->race_left--;
 	p->race_r += 17;
@@ -342,6 +342,66 @@ static void attach_task(struct prop *p, pid_t tid, int g, const struct core_cred
 	err = core_attach_task(p->m.groups[g].cgrp, tid, cred);
 	EXPECT(p, err == want, "attach answers %d, not %d", err, want);
 	EXPECT(p, p->n_moved == moves, "%d moves were made, not %d", p->n_moved, moves);
+}
+
+/* What comes of it if it is T's turn now, into G; *MOVES: it changes its place. */
+static int want_of(const struct prop *p, const struct m_task *t, int g,
+		   const struct core_cred *cred, bool *moves)
+{
+	int want = lives(t) ? check_target(t, NULL, cred) : -ESRCH;
+
+	*moves = false;
+	if (want || t->group[p->m.groups[g].h] == g)
+		return want;
+	want = refusal(p, p->m.groups[g].h);
+	*moves = !want;
+	return want;
+}
+
+/*
+ * Several at once, TID among them: whoever is named again is there already. The first that are moved may
+ * die of it, each once.
+ */
+static void attach_many(struct prop *p, pid_t tid, int g, const struct core_cred *cred, uint32_t r)
+{
+	size_t n = 2 + r % 8, n_moves = 0;
+	struct core_attach v[10] = {{.tid = tid, .err = -ERESTART}};
+	bool may_die = p->race_before == RACE_EXIT, had[M_TIDS] = {false};
+	int want[10], deaths = may_die ? (int)p->race_left : 0;
+
+	/* Whoever is born meanwhile could be one of those that are named. */
+	p->race_after = RACE_NONE;
+	if (!may_die)
+		p->race_before = RACE_NONE;
+	for (size_t i = 0; i < n; i++, r = r * 2654435761u + 1) {
+		bool moves;
+
+		if (i)
+			v[i].tid = r >> 28 ? pick_tid(p, M_ALIVE, r >> 8) :
+					     (pid_t)(r >> 8) % M_TIDS;
+		v[i].err = -ERESTART;
+		/* who is being born is waited for, and so comes after the others */
+		if (v[i].tid <= 0 ||
+		    (may_die && (had[v[i].tid] || p->m.tasks[v[i].tid].state == M_UNBORN))) {
+			v[i].tid = -1;
+			want[i] = -ESRCH;
+			continue;
+		}
+		want[i] = want_of(p, &p->m.tasks[v[i].tid], g, cred, &moves);
+		if (moves && deaths && !had[v[i].tid]) {
+			deaths--;
+			want[i] = -ESRCH;
+		} else if (moves && !had[v[i].tid]) {
+			n_moves++;
+		}
+		had[v[i].tid] = true;
+	}
+	core_attach_tasks(p->m.groups[g].cgrp, v, n, cred);
+	for (size_t i = 0; i < n; i++)
+		EXPECT(p, v[i].err == want[i], "attach of %d answers %d, not %d", v[i].tid,
+		       v[i].err, want[i]);
+	EXPECT(p, (size_t)p->n_moved == n_moves, "%d moves were made, not %zu", p->n_moved,
+	       n_moves);
 }
 
 /* The thread of a process that stands for it: itself, or the first one after its leader's death. */
@@ -447,6 +507,8 @@ void op_move(struct prop *p, const struct op *op)
 	begin_move(p, g);
 	if (op->kind == OP_ATTACH)
 		attach_task(p, tid, g, &cred);
+	else if (op->kind == OP_ATTACH_MANY)
+		attach_many(p, tid, g, &cred, op->r[3] / 1024);
 	else
 		attach_process(p, tid, g, &cred, op->r[3] / 1024 % 2);
 	n_moved = p->n_moved;

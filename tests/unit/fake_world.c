@@ -164,9 +164,19 @@ static void count_add(struct fake_world *fw, uint32_t cset, int n)
 	fw->count[cset] += n;
 }
 
-static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
+static bool op_task_place(void *arg, pid_t tid, struct core_place *place, pid_t *tgid)
 {
-	struct fake_world *fw = arg;
+	const struct fake_world *fw = arg;
+
+	if (tid <= 0 || tid >= fw->tid_end || fw->tasks[tid].state != FW_ALIVE)
+		return false;
+	*place = fw->tasks[tid].place;
+	*tgid = fw->tasks[tid].tgid;
+	return true;
+}
+
+static int move_one(struct fake_world *fw, pid_t tid, struct core_place from, uint32_t to)
+{
 	struct fw_task *t;
 
 	if (fw->on_move)
@@ -177,7 +187,8 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	t = &fw->tasks[tid];
 	if (t->state == FW_FREE || t->state == FW_DYING)
 		return -ESRCH;
-	CHECK(!t->kthread, "a move of the kernel thread %d", tid);
+	if (t->kthread)
+		return -EINVAL;
 	if (t->state != FW_ALIVE || t->place.cset != from.cset || t->place.gen != from.gen)
 		return -EAGAIN;
 	fw->n_moves++;
@@ -192,6 +203,12 @@ static int op_move(void *arg, pid_t tid, struct core_place from, uint32_t to)
 	if (fw->on_moved)
 		fw->on_moved(fw, tid);
 	return 0;
+}
+
+static void op_move(void *arg, struct core_move *moves, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		moves[i].err = move_one(arg, moves[i].tid, moves[i].from, moves[i].to);
 }
 
 static int op_threads(void *arg, struct core_process process, struct core_thread **threads,
@@ -321,6 +338,7 @@ struct fake_world *fw_alloc(uint32_t max_csets)
 		.replay = op_replay,
 		.cset_count = op_cset_count,
 		.task_info = op_task_info,
+		.task_place = op_task_place,
 		.move = op_move,
 		.threads = op_threads,
 		.finish_exec = op_finish_exec,
