@@ -153,7 +153,7 @@ static bool set_stage(void)
 	    zombie < 0 || waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT))
 		return false;
 	/* Until it has changed its uid, it is root's. */
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		struct stat st;
 		char path[64];
 

@@ -26,6 +26,7 @@ ucg_setup() {
 		echo "no programs in \"$UCG_BUILD\": build first, or set UCGROUP_BUILD" >&2
 		return 1
 	fi
+	umask 022
 	UCG_INSTANCE=t$BASHPID-$RANDOM
 	UCG_TMP=$(mktemp -d "${TMPDIR:-/tmp}/ucgroup-test.XXXXXX") || return 1
 	UCG_V1=()

@@ -187,7 +187,7 @@ static size_t truth(uint32_t h, uint32_t g, const char *file, const pid_t *tids,
 static void await_exits(uint32_t h, const pid_t *tids, size_t n_tids)
 {
 	static pid_t all[MAX_TIDS * 2], list[MAX_TIDS];
-	uint64_t deadline = now_ms() + 20000;
+	uint64_t deadline = now_ms() + 60000;
 
 	for (;;) {
 		size_t n = 0;

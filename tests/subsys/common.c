@@ -164,7 +164,7 @@ static void survey_thread(pid_t tid, uint64_t mask, void (*look)(void), struct s
 		return;
 	res->n_late++;
 	start = now_ns();
-	if (gets(tid, mask, look, start + 5000000000u)) {
+	if (gets(tid, mask, look, start + PATIENCE_MS / 2 * 1000000ull)) {
 		took = now_ns() - start;
 		if (took > res->latest_ns)
 			res->latest_ns = took;

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* For what is bound to come: plenty, however busy the machine is. */
+#define PATIENCE_MS 60000
+
 /* The first two CPUs that are online; with fewer the tests skip. */
 extern int cpu_a, cpu_b;
 extern uint64_t mask_a, mask_b, mask_ab, mask_all;

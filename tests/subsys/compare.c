@@ -526,7 +526,7 @@ static void tear_down(void)
 		}
 		for (size_t i = N_PLACES; i-- > 0;)
 			rmdir(path_of((enum side)side, places[i], path));
-		for (int i = 0; i < 100 && rmdir(base[side]) && errno == EBUSY; i++)
+		for (int i = 0; i < PATIENCE_MS / 10 && rmdir(base[side]) && errno == EBUSY; i++)
 			sleep_ms(10);
 	}
 }

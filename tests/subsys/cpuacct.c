@@ -415,7 +415,8 @@ static void tear_down(void)
 {
 	for (int side = U; side <= K; side++)
 		for (int i = N_PLACES; i-- > 0;)
-			for (int n = 0; n < 100 && rmdir(dir_of(side, places[i])) && errno == EBUSY;
+			for (int n = 0; n < PATIENCE_MS / 10 && rmdir(dir_of(side, places[i])) &&
+					errno == EBUSY;
 			     n++)
 				sleep_ms(10);
 }

@@ -90,8 +90,8 @@ static pid_t start_herd(struct herd *herd)
 
 	*stage = (struct stage){0};
 	pid = start(act_herd, herd);
-	for (int i = 0; i < 6000 && stage->breeding != 2; i++)
-		sleep_ms(5);
+	for (int i = 0; i < PATIENCE_MS && stage->breeding != 2; i++)
+		sleep_ms(1);
 	if (stage->breeding != 2 || stage->wrong)
 		tap_bail("%d threads cannot be made", herd->n_threads);
 	return pid;
@@ -100,8 +100,8 @@ static pid_t start_herd(struct herd *herd)
 static void stop_breeding(void)
 {
 	stage->breeding = 0;
-	for (int i = 0; i < 2000 && stage->breeding != -1; i++)
-		sleep_ms(5);
+	for (int i = 0; i < PATIENCE_MS && stage->breeding != -1; i++)
+		sleep_ms(1);
 }
 
 void test_herd(void)

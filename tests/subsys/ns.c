@@ -76,7 +76,7 @@ static pid_t start(void (*act)(long arg), long arg)
 
 static void await_step(int step)
 {
-	for (int i = 0; i < 10000 && stage->step < step; i++)
+	for (int i = 0; i < PATIENCE_MS && stage->step < step; i++)
 		sleep_ms(1);
 	if (stage->step < step)
 		tap_bail("a child does not get to step %d", step);
@@ -127,7 +127,7 @@ static void remove_tree(const char *dir)
 	char command[8400];
 
 	snprintf(command, sizeof(command),
-		 "for i in 1 2 3 4 5 6 7 8 9; do find '%s' -depth -mindepth 0 -type d "
+		 "for i in $(seq 100); do find '%s' -depth -mindepth 0 -type d "
 		 "-exec rmdir {} + 2>/dev/null && break; sleep 0.1; done",
 		 dir);
 	if (system(command))
@@ -424,7 +424,7 @@ static void test_name_taken(void)
 	make_group();
 	pid = start(act_unshare_later, 0);
 	snprintf(node, sizeof(node), "%s/node_%d", dir_g, (int)pid);
-	for (int i = 0; i < 5000 && !lists(dir_g, "", pid); i++)
+	for (int i = 0; i < PATIENCE_MS && !lists(dir_g, "", pid); i++)
 		sleep_ms(1);
 	if (mkdir(node, 0755))
 		tap_bail("mkdir %s: %s", node, strerror(errno));

@@ -15,6 +15,7 @@ extern char dir_x[4096], dir_y[4096]; /* two cpusets in it */
 extern struct stage {
 	atomic_int breeding; /* go on making threads, or processes */
 	atomic_int extra;    /* threads born then that stay */
+	atomic_int ready;    /* the child is through with what it does first */
 	atomic_int wrong;    /* what a child found amiss */
 	atomic_ulong n_born;
 	atomic_ulong worst_ns, sum_ns;

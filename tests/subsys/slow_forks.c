@@ -26,8 +26,6 @@
 #include "slow_forks.h"
 #include "tap.h"
 
-#define WAIT_MS 10000
-
 /* Between the test and the maker. */
 struct shared {
 	int faults; /* the maker's descriptor; -1: this machine does not let it */
@@ -84,7 +82,7 @@ static pid_t start_maker(uint64_t wish)
 		tap_bail("fork: %s", strerror(errno));
 	if (!pid)
 		be_maker(wish);
-	for (int i = 0; i < WAIT_MS && !shared->ready; i++)
+	for (int i = 0; i < PATIENCE_MS && !shared->ready; i++)
 		sleep_ms(1);
 	return pid;
 }
@@ -99,7 +97,7 @@ static int await_middle(pid_t maker)
 
 	close(pidfd);
 	shared->go = 1;
-	if (fd >= 0 && poll(&p, 1, WAIT_MS) == 1 && read(fd, &msg, sizeof(msg)) == sizeof(msg))
+	if (fd >= 0 && poll(&p, 1, PATIENCE_MS) == 1 && read(fd, &msg, sizeof(msg)) == sizeof(msg))
 		return fd;
 	close(fd);
 	return -1;
@@ -112,7 +110,7 @@ static pid_t let_go_on(int faults)
 	if (ioctl(faults, UFFDIO_ZEROPAGE, &zero))
 		tap_bail("UFFDIO_ZEROPAGE: %s", strerror(errno));
 	close(faults);
-	for (int i = 0; i < WAIT_MS && !shared->child; i++)
+	for (int i = 0; i < PATIENCE_MS && !shared->child; i++)
 		sleep_ms(1);
 	return shared->child;
 }
