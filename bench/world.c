@@ -103,6 +103,17 @@ static void log_event(struct world *w, struct event e)
 	w->log[w->n_logged++] = e;
 }
 
+static bool op_task_place(void *arg, pid_t tid, struct core_place *place, pid_t *tgid)
+{
+	const struct world *w = arg;
+
+	if (!world_alive(w, tid))
+		return false;
+	*place = w->places[tid];
+	*tgid = tid;
+	return true;
+}
+
 static int move_one(struct world *w, pid_t tid, struct core_place from, uint32_t to)
 {
 	struct core_place *place = &w->places[tid];
@@ -237,6 +248,7 @@ struct world *world_new(void)
 		.replay = op_replay,
 		.cset_count = op_cset_count,
 		.task_info = op_task_info,
+		.task_place = op_task_place,
 		.move = op_move,
 		.threads = op_threads,
 		.now = op_now,

@@ -321,6 +321,33 @@ inline settle_and_sleep(c_, n_, found_)
 
 /* ---- programs ---- */
 
+#ifdef QUICK_LOOK
+/*
+ * As bpf_task_place(): the place alone, and no task is looked up. The move does that: WHO_ is whom it
+ * finds.
+ */
+inline look_at(x_, id_, gen_, who_, who_gen_)
+{
+	atomic {
+		id_ = id_at[x_];
+		gen_ = gen_at[x_];
+		seen_mark(x_);
+		who_ = TASKS + 1;
+		who_gen_ = gen_
+	}
+}
+
+inline find_mover(x_, who_)
+{
+	who_ = 1;
+	do
+	:: who_ <= TASKS && !(tid_of[who_] == x_ && !exiting[who_]) -> who_++
+	:: else -> break
+	od
+}
+#else
+#define find_mover(x_, who_) skip
+
 /*
  * As ucg_info: where is the task at tid X_? The place is read before the task is looked up. WHO_
  * and WHO_GEN_ remember, for an assertion, whom was looked up. ID_ is NONE if there is none, or if
@@ -347,12 +374,13 @@ inline look_at(x_, id_, gen_, who_, who_gen_)
 	:: else
 	fi
 }
+#endif
 
 /* As ucg_move: X_ from where it was seen to TO_. DONE_: has it moved? */
 inline move(x_, id_, gen_, to_, who_, who_gen_, made_, made_to_, done_, got_)
 {
 	if
-	:: ANY_TASK(LIVES_AT_X) ->
+	:: d_step { ANY_TASK(LIVES_AT_X) -> find_mover(x_, who_) };
 #ifndef BREAK_MOVE_RESERVE_LATE
 		reserve(DAEMON, got_);
 #else

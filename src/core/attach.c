@@ -250,6 +250,8 @@ static void attach_quickly(struct cgroup *cgrp, struct core_attach *v, size_t n)
 		of[n_swaps] = &v[i];
 		n_swaps += v[i].err == -ERESTART && look_quickly(cgrp, &swaps[n_swaps]);
 	}
+	if (!n_swaps)
+		return;
 	attach_swap(cgrp, swaps, n_swaps);
 	core_settle(cgrp->h->core);
 	for (size_t i = 0; i < n_swaps; i++) {

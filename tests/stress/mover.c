@@ -8,7 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <ucgroup/ucgroup.h>
+
 #include "stress.h"
+
+#define MANY 8 /* tasks moved in one call */
+
+static struct ucgroup *connection; /* the mover's */
 
 /* ---- newborn tasks ------------------------------------------------------------------------------ */
 
@@ -282,13 +288,11 @@ static void judge(const struct target *t, uint32_t hier, uint32_t to, int kernel
 	}
 }
 
-static void move(struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
+/* From here on a child born to the target knows that it must look where it is. False: it is gone. */
+static bool begin(struct target *t, uint32_t hier, uint32_t to)
 {
-	const char *file = t->process ? "cgroup.procs" : "tasks";
 	uint32_t i = atomic_load(&shm->moves_begun);
 	struct move *m = &shm->moves[i % MAX_MOVES];
-	bool kernel_first = rnd_below(seed, 2);
-	int kernel = 0, ucg = 0;
 
 	*m = (struct move){.id = t->id,
 			   .hier = (uint8_t)hier,
@@ -297,28 +301,88 @@ static void move(struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
 			   .from = groups_now(t, hier)};
 	t->began = task_began(t->id);
 	if (!m->from || !t->began)
-		return;
-	/* From here on a child born to the target knows that it must look where it is. */
+		return false;
 	atomic_store(&shm->moves_begun, i + 1);
-	if (kernel_first)
-		kernel = kernel_write_number(hier, to, file, t->id);
-	if (!shm->sabotage_moves || i % shm->sabotage_moves)
-		ucg = ucg_write_number(hier, to, file, t->id);
-	if (!kernel_first)
-		kernel = kernel_write_number(hier, to, file, t->id);
-	atomic_store(&shm->moves_done, i + 1);
-	atomic_fetch_add(t->process ? &shm->stats.process_moves : &shm->stats.moves, 1);
-	judge(t, hier, to, kernel, ucg);
+	return true;
+}
+
+/* Several in one call of the library, one by its file. */
+static void ucg_move(const struct target *t, size_t n, uint32_t hier, uint32_t to, int *results)
+{
+	char dir[256];
+	pid_t pids[MANY];
+	bool failed = false;
+	int rc;
+
+	if (n == 1) {
+		*results = ucg_write_number(hier, to, t->process ? "cgroup.procs" : "tasks", t->id);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		pids[i] = t[i].id;
+	snprintf(dir, sizeof(dir), "%s:/%s", shm->hier_name[hier], shm->groups[to].path);
+	rc = ucgroup_move_many(connection, dir, pids, n, UCGROUP_THREADS, results);
+	for (size_t i = 0; i < n; i++)
+		failed |= results[i] != 0;
+	if (rc && !failed)
+		complain("moving %zu tasks to %s: %s", n, dir, strerror(-rc));
+}
+
+static void move(const struct target *t, size_t n, uint32_t hier, uint32_t to, uint32_t *seed)
+{
+	const char *file = t->process ? "cgroup.procs" : "tasks";
+	bool kernel_first = rnd_below(seed, 2), sabotage;
+	int kernel[MANY] = {0}, ucg[MANY] = {0};
+
+	sabotage = shm->sabotage_moves && atomic_load(&shm->moves_done) % shm->sabotage_moves == 0;
+	for (size_t i = 0; i < n && kernel_first; i++)
+		kernel[i] = kernel_write_number(hier, to, file, t[i].id);
+	if (!sabotage)
+		ucg_move(t, n, hier, to, ucg);
+	for (size_t i = 0; i < n && !kernel_first; i++)
+		kernel[i] = kernel_write_number(hier, to, file, t[i].id);
+	atomic_store(&shm->moves_done, atomic_load(&shm->moves_begun));
+	atomic_fetch_add(t->process ? &shm->stats.process_moves : &shm->stats.moves, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		judge(&t[i], hier, to, kernel[i], ucg[i]);
+}
+
+static bool is_among(const struct target *t, size_t n, pid_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (t[i].id == id)
+			return true;
+	return false;
+}
+
+/* One, or several threads. */
+static size_t pick(struct target *t, uint32_t hier, uint32_t to, uint32_t *seed)
+{
+	bool process = rnd_below(seed, 3) == 0;
+	size_t max = process || rnd_below(seed, 4) ? 1 : 2 + rnd_below(seed, MANY - 1), n = 0;
+
+	for (size_t tries = 0; tries < max; tries++) {
+		uint32_t how = rnd_below(seed, 4);
+
+		t[n] = (struct target){.process = process};
+		if ((how < 2 ? pick_slot(&t[n], seed) : pick_listed(&t[n], how == 2, hier, seed)) &&
+		    !is_among(t, n, t[n].id) && begin(&t[n], hier, to))
+			n++;
+	}
+	return n;
 }
 
 void mover_main(uint32_t seed)
 {
+	int err = ucgroup_connect(shm->instance, &connection, NULL);
+
+	if (err)
+		complain("the mover cannot connect: %s", strerror(-err));
 	while (!main_gone()) {
 		uint32_t hier = rnd_below(&seed, N_HIER);
 		uint32_t to = rnd_below(&seed, 12) ? pick_group(GROUP_SHARED, &seed) : 0;
-		struct target t = {.process = rnd_below(&seed, 3) == 0};
-		uint32_t how = rnd_below(&seed, 4);
-		bool found;
+		struct target t[MANY];
+		size_t n;
 
 		look_at_those_who_ask();
 		if (atomic_load(&shm->hold)) {
@@ -329,10 +393,10 @@ void mover_main(uint32_t seed)
 		atomic_store(&shm->mover_held, 0);
 		if (atomic_load(&shm->hold))
 			continue;
-		found = how < 2 ? pick_slot(&t, &seed) : pick_listed(&t, how == 2, hier, &seed);
-		if (found)
-			move(&t, hier, to, &seed);
-		sleep_us(found ? rnd_below(&seed, shm->move_pause) : 300);
+		n = pick(t, hier, to, &seed);
+		if (n)
+			move(t, n, hier, to, &seed);
+		sleep_us(n ? rnd_below(&seed, shm->move_pause) : 300);
 	}
 	_exit(0);
 }

@@ -511,6 +511,7 @@ int main(int argc, char **argv)
 	set_up(&t);
 	atomic_store(&shm->hold, 1);
 	start_helper(&t, run_nursery);
+	snprintf(shm->instance, sizeof(shm->instance), "%s", t.instance);
 	start_helper(&t, mover_main);
 	start_helper(&t, lister_main);
 	start_helper(&t, pulser_main);

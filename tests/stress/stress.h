@@ -108,7 +108,8 @@ struct shared {
 	uint32_t n_groups, n_jobs;
 	pid_t main_pid;
 	uint32_t max_live;
-	uint32_t move_pause;	 /* microseconds between two moves, at most */
+	uint32_t move_pause; /* microseconds between two moves, at most */
+	char instance[64];
 	uint32_t sabotage_moves; /* leave out ucgroup's half of one move in so many; 0: never */
 	struct job jobs[MAX_GROUPS];
 
