@@ -265,10 +265,9 @@ static void attach_quickly(struct cgroup *cgrp, struct core_attach *v, size_t n)
 	}
 }
 
-static void attach_some(struct core *core, struct cgroup *cgrp, struct core_attach *v, size_t n,
+static void attach_some(struct cgroup *cgrp, struct core_attach *v, size_t n,
 			const struct core_cred *cred)
 {
-	core_settle(core);
 	for (size_t i = 0; i < n; i++) {
 		if (!v[i].tid)
 			v[i].tid = cred->tid;
@@ -298,8 +297,11 @@ void core_attach_tasks(struct cgroup *cgrp, struct core_attach *v, size_t n,
 	core = cgrp->h->core;
 	cgroup_hold(cgrp);
 	core_enter(core);
+	/* At the outside that has been done just now. */
+	if (core->busy > 1)
+		core_settle(core);
 	for (size_t i = 0; i < n; i += MANY)
-		attach_some(core, cgrp, v + i, n - i < MANY ? n - i : MANY, cred);
+		attach_some(cgrp, v + i, n - i < MANY ? n - i : MANY, cred);
 	core_leave(core);
 	cgroup_unhold(cgrp);
 }
