@@ -1044,7 +1044,7 @@ as_nobody() {
 		t = connect(); t.send(hello); assert reply(t)[2] == 0
 	PY
 	[ "$(ucg_daemon_pid)" = "$pid" ]
-	[ "$(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")" -lt 200000 ]
+	[ "$(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")" -lt 500000 ]
 	ucg hierarchies | grep -q jobs
 }
 
