@@ -121,7 +121,7 @@ void tell_who_moves(void)
 
 void hold(void)
 {
-	uint64_t deadline = now_ms() + 120000;
+	uint64_t deadline = now_ms() + 200000;
 
 	atomic_store(&shm->hold, 1);
 	while (!all_hold_still()) {
