@@ -186,12 +186,18 @@ static void wish_of(const struct cpuset *cs, const struct task_affinity *aff, en
 		*wish = all;
 }
 
-/* What a member of CS that wishes WISH gets. */
+/*
+ * What a member of CS that wishes WISH gets. The kernel gives nobody a set without a CPU that is
+ * online, and who has one when the last of it goes gets all.
+ */
 static void cut_down(const struct cpuset *cs, const struct mask *wish, struct mask *res)
 {
 	*res = *wish;
-	if (!is_bound(cs))
+	if (!is_bound(cs)) {
+		if (!mask_intersects(wish, &cs->cpus))
+			mask_fill(res, cs->ctx->n_cpus);
 		return;
+	}
 	mask_and(res, wish, &cs->cpus);
 	if (mask_is_empty(res))
 		*res = cs->cpus;
@@ -232,11 +238,20 @@ static bool set(struct cpuset *cs, pid_t tid, const struct task_affinity *aff,
 	return !mask_equal(&before, &after);
 }
 
+/*
+ * Has a member of CS what it is due? A CPU that is offline may come back: in a cpuset that leaves out
+ * some it must not be among the member's, elsewhere it says nothing.
+ */
 static bool has(const struct cpuset *cs, const struct task_affinity *aff, const struct mask *cpus)
 {
 	struct mask now, want;
 
 	memcpy(&now, aff->now, sizeof(now));
+	if (is_bound(cs)) {
+		mask_fill(&want, cs->ctx->n_cpus);
+		mask_and(&now, &now, &want);
+		return mask_equal(&now, cpus);
+	}
 	mask_and(&now, &now, &cs->ctx->root->cpus);
 	mask_and(&want, cpus, &cs->ctx->root->cpus);
 	return mask_equal(&now, &want);

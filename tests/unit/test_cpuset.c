@@ -59,6 +59,8 @@ static int fake_set_affinity(void *arg, pid_t tid, const struct mask *cpus)
 	(void)arg;
 	if (sys.set_err)
 		return sys.set_err;
+	if (!mask_intersects(cpus, &sys.cpus))
+		return -EINVAL; /* as the kernel does */
 	sys.has[tid] = *cpus;
 	memcpy(sys.knows[tid].user, cpus, sizeof(*cpus));
 	sys.knows[tid].has_user = true;
@@ -289,6 +291,70 @@ static void test_all_go(void **state)
 	go_online(true, "0-3", "0-1");
 	assert_runs_on(11, "0");
 	assert_runs_on(20, "0-3");
+	fw_free(fw);
+}
+
+#define assert_has(tid, text)                                                                      \
+	do {                                                                                       \
+		struct mask want_ = list(text);                                                    \
+		char got_[64];                                                                     \
+		if (!mask_equal(&sys.has[tid], &want_))                                            \
+			fail_msg("task %d has %s, not %s", tid,                                    \
+				 mask_print(&sys.has[tid], got_, sizeof(got_)), text);             \
+	} while (0)
+
+/* A CPU that has left a cpuset is not its members' for the moment at which it comes back. */
+static void test_gone_for_members(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, true);
+	struct cgroup *root = hierarchy_root(h), *a = make(root, "a", "0-1", "0");
+
+	(void)state;
+	attach_ok(a, 20);
+	assert_has(20, "0-1");
+	go_online(true, "0,2-3", "0-1");
+	assert_has(20, "0");
+	/* nor is it with who enters meanwhile */
+	sys.has[11] = list("0-1");
+	attach_ok(a, 11);
+	assert_has(11, "0");
+	fw_free(fw);
+}
+
+/* What a task has asked for cannot be given back while all of it is offline: it gets all. */
+static void test_wish_is_offline(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, true);
+	struct cgroup *root = hierarchy_root(h), *a = make(root, "a", "2-3", "0");
+	struct cgroup *b = make(root, "b", "0,3", "0");
+	unsigned int n_messages = fw->n_messages;
+
+	(void)state;
+	ask(fw, 20, "3");
+	ask(fw, 11, "3");
+	attach_ok(a, 20);
+	attach_ok(b, 11);
+	assert_runs_on(20, "3");
+	assert_runs_on(11, "3");
+	go_online(true, "0-2", "0-1");
+	assert_runs_on(20, "2");
+	assert_runs_on(11, "0");
+	/* it leaves the emptied one with all CPUs, and not with that one's last */
+	go_online(true, "0-1", "0-1");
+	assert_tasks(root, 10, 12, 13, 20);
+	assert_has(20, "0-7");
+	assert_runs_on(11, "0");
+	/* and so does the member of one that leaves out none any more */
+	go_online(true, "0", "0-1");
+	assert_has(11, "0-7");
+	go_online(true, "0-3", "0-1");
+	assert_runs_on(11, "0");
+	write_ok(b, "cpuset.cpus", "0,3");
+	assert_runs_on(11, "0,3");
+	assert_runs_on(20, "0-3");
+	assert_int_equal(fw->n_messages, n_messages);
 	fw_free(fw);
 }
 
@@ -534,6 +600,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cpu_goes),
 		cmocka_unit_test(test_all_go),
+		cmocka_unit_test(test_gone_for_members),
+		cmocka_unit_test(test_wish_is_offline),
 		cmocka_unit_test(test_node_goes),
 		cmocka_unit_test(test_migrate),
 		cmocka_unit_test(test_post_clone),
