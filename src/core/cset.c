@@ -24,9 +24,16 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 33);
 }
 
-static struct cset *cset_alloc(uint32_t n_links)
+static struct cset *cset_alloc(uint32_t n)
 {
-	return calloc(1, sizeof(struct cset) + n_links * sizeof(struct cset_link));
+	struct cset *cset =
+		calloc(1, sizeof(*cset) + n * (sizeof(*cset->cgrps) + sizeof(*cset->links)));
+
+	if (!cset)
+		return NULL;
+	cset->n_cgrps = n;
+	cset->links = (struct cset_link *)&cset->cgrps[n];
+	return cset;
 }
 
 static void bucket_add(struct core *core, struct cset *cset)
@@ -140,71 +147,67 @@ static void id_put(struct core *core, uint32_t id)
 	core->free_ids[core->n_free_ids++] = id;
 }
 
+/* How many of the cgroups of a css_set that has them in SLOTS come before the one in SLOT. */
+static uint32_t rank(uint64_t slots, int slot)
+{
+	return (uint32_t)__builtin_popcountll(slots & ((1ull << slot) - 1));
+}
+
 struct cgroup *cset_cgroup(const struct cset *cset, const struct hierarchy *h)
 {
-	uint32_t low = 0, high = cset->n_links;
+	/* The default hierarchy has no slot: nothing but its root is ever in it. */
+	if (h->slot < 0 || !(cset->slots >> h->slot & 1))
+		return h->root;
+	return cset->cgrps[rank(cset->slots, h->slot)];
+}
 
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		struct cgroup *cgrp = cset->links[mid].cgrp;
+/* The cgroups of a css_set, with the one of one hierarchy replaced. */
+struct combination {
+	const struct cset *old;
+	struct cgroup *cgrp; /* NULL: a root, which is not named */
+	uint64_t slots, hash;
+	uint32_t before, after; /* how many of the old ones stay, before that one and behind it */
+};
 
-		if (cgrp->h == h)
-			return cgrp;
-		if (cgrp->h->slot < h->slot)
-			low = mid + 1;
-		else
-			high = mid;
+static struct combination combine(const struct cset *old, struct cgroup *cgrp)
+{
+	int slot = cgrp->h->slot;
+	struct combination c = {.old = old,
+				.slots = old->slots,
+				.hash = old->hash,
+				.before = rank(old->slots, slot)};
+
+	c.after = old->n_cgrps - c.before;
+	if (old->slots >> slot & 1) {
+		c.after--;
+		c.hash ^= mix(old->cgrps[c.before]->serial);
+		c.slots &= ~(1ull << slot);
 	}
-	return h->root;
-}
-
-/* The cgroups of CSET with the one of CGRP's hierarchy replaced, into KEY; how many. */
-static uint32_t make_key(const struct cset *cset, struct cgroup *cgrp, struct cgroup **key)
-{
-	bool placed = !cgrp->parent; /* a root is not named */
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < cset->n_links; i++) {
-		struct cgroup *other = cset->links[i].cgrp;
-
-		if (other->h == cgrp->h)
-			continue;
-		if (!placed && other->h->slot > cgrp->h->slot) {
-			key[n++] = cgrp;
-			placed = true;
-		}
-		key[n++] = other;
+	if (cgrp->parent) {
+		c.cgrp = cgrp;
+		c.hash ^= mix(cgrp->serial);
+		c.slots |= 1ull << slot;
 	}
-	if (!placed)
-		key[n++] = cgrp;
-	return n;
+	return c;
 }
 
-static bool key_matches(const struct cset *cset, struct cgroup *const *key, uint32_t n)
+static bool is_combination(const struct cset *cset, const struct combination *c)
 {
-	if (cset->n_links != n)
-		return false;
-	for (uint32_t i = 0; i < n; i++)
-		if (cset->links[i].cgrp != key[i])
-			return false;
-	return true;
+	size_t before = c->before * sizeof(struct cgroup *),
+	       after = c->after * sizeof(struct cgroup *);
+
+	return cset->hash == c->hash && cset->slots == c->slots &&
+	       (!c->cgrp || cset->cgrps[c->before] == c->cgrp) &&
+	       !memcmp(cset->cgrps, c->old->cgrps, before) &&
+	       !memcmp(cset->cgrps + cset->n_cgrps - c->after,
+		       c->old->cgrps + c->old->n_cgrps - c->after, after);
 }
 
-struct cset *cset_with(struct core *core, const struct cset *old, struct cgroup *cgrp)
+static struct cset *cset_make(struct core *core, const struct combination *c)
 {
-	struct cgroup *key[CORE_MAX_HIERARCHIES + 1];
-	uint32_t n = make_key(old, cgrp, key);
-	struct cset *cset;
-	uint64_t hash = 0;
+	uint32_t n = c->before + (c->cgrp ? 1 : 0) + c->after;
+	struct cset *cset = cset_alloc(n);
 
-	for (uint32_t i = 0; i < n; i++)
-		hash ^= mix(key[i]->serial);
-	cset = core->cset_buckets[hash & (core->n_cset_buckets - 1)];
-	for (; cset; cset = cset->hash_next)
-		if (cset->hash == hash && key_matches(cset, key, n))
-			return cset;
-
-	cset = cset_alloc(n);
 	if (!cset)
 		return NULL;
 	cset->id = id_get(core);
@@ -212,18 +215,33 @@ struct cset *cset_with(struct core *core, const struct cset *old, struct cgroup 
 		free(cset);
 		return NULL;
 	}
-	cset->hash = hash;
-	cset->n_links = n;
+	cset->hash = c->hash;
+	cset->slots = c->slots;
+	memcpy(cset->cgrps, c->old->cgrps, c->before * sizeof(struct cgroup *));
+	if (c->cgrp)
+		cset->cgrps[c->before] = c->cgrp;
+	memcpy(cset->cgrps + n - c->after, c->old->cgrps + c->old->n_cgrps - c->after,
+	       c->after * sizeof(struct cgroup *));
 	for (uint32_t i = 0; i < n; i++) {
 		cset->links[i].cset = cset;
-		cset->links[i].cgrp = key[i];
-		LIST_INSERT_HEAD(&key[i]->csets, &cset->links[i], on_cgroup);
+		LIST_INSERT_HEAD(&cset->cgrps[i]->csets, &cset->links[i], on_cgroup);
 	}
 	core->csets[cset->id] = cset;
 	core->n_csets++;
 	buckets_grow(core);
 	bucket_add(core, cset);
 	return cset;
+}
+
+struct cset *cset_with(struct core *core, const struct cset *old, struct cgroup *cgrp)
+{
+	struct combination c = combine(old, cgrp);
+	struct cset *cset = core->cset_buckets[c.hash & (core->n_cset_buckets - 1)];
+
+	for (; cset; cset = cset->hash_next)
+		if (is_combination(cset, &c))
+			return cset;
+	return cset_make(core, &c);
 }
 
 /* The last css_set of a cgroup has gone, and so has its last task. */
@@ -245,16 +263,14 @@ static void cset_free(struct core *core, struct cset *cset)
 	bucket_del(core, cset);
 	core->n_csets--;
 	id_put(core, cset->id);
-	for (uint32_t i = 0; i < cset->n_links; i++) {
-		struct cset_link *link = &cset->links[i];
-
-		LIST_REMOVE(link, on_cgroup);
-		if (cset->lost_at > link->cgrp->cleared_at)
-			link->cgrp->flags |= CGRP_RELEASABLE;
+	for (uint32_t i = 0; i < cset->n_cgrps; i++) {
+		LIST_REMOVE(&cset->links[i], on_cgroup);
+		if (cset->lost_at > cset->cgrps[i]->cleared_at)
+			cset->cgrps[i]->flags |= CGRP_RELEASABLE;
 	}
-	for (uint32_t i = 0; i < cset->n_links; i++) {
-		tell_empty(cset->links[i].cgrp);
-		release_check(cset->links[i].cgrp);
+	for (uint32_t i = 0; i < cset->n_cgrps; i++) {
+		tell_empty(cset->cgrps[i]);
+		release_check(cset->cgrps[i]);
 	}
 	free(cset);
 }
@@ -268,6 +284,22 @@ void cset_drop_unused(struct core *core, struct cset *cset)
 	if (cset->id == CSET_INITIAL || cset->n_tasks || cset->emptied)
 		return;
 	cset_mark_emptied(core, cset);
+}
+
+/* Both name theirs by hierarchy slot, ascending. */
+void cset_lose_moved(const struct cset *old, const struct cset *new)
+{
+	uint32_t i = 0, j = 0;
+
+	for (uint64_t slots = old->slots | new->slots; slots; slots &= slots - 1) {
+		uint64_t slot = slots & -slots;
+		bool in_old = old->slots & slot, in_new = new->slots &slot;
+
+		if (in_old && !(in_new && old->cgrps[i] == new->cgrps[j]))
+			old->cgrps[i]->flags |= CGRP_RELEASABLE;
+		i += in_old;
+		j += in_new;
+	}
 }
 
 void cset_mark_emptied(struct core *core, struct cset *cset)
@@ -344,7 +376,7 @@ static void count_one(void *arg, pid_t tid, pid_t tgid)
 static void fill_set(struct core *core, const struct cset *cset, struct cgroup_css_set *set)
 {
 	set->id = cset->id;
-	set->n_cgroups = cset->n_links;
+	set->n_cgroups = cset->n_cgrps;
 	set->n_tasks = cset->n_tasks;
 	if (cset->id == CSET_INITIAL && core->ops->each_initial) {
 		struct each_arg count = {0};

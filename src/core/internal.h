@@ -36,10 +36,9 @@ struct task_page {
 
 /* ---- css_sets --------------------------------------------------------------------------------- */
 
-/* One cgroup below a root that a css_set combines; on that cgroup's list of css_sets. */
+/* A css_set on the list of a cgroup that it combines. */
 struct cset_link {
 	struct cset *cset;
-	struct cgroup *cgrp;
 	LIST_ENTRY(cset_link) on_cgroup;
 };
 
@@ -47,14 +46,16 @@ struct cset {
 	uint32_t id;
 	uint32_t n_tasks;
 	uint32_t first; /* tid heading the list */
-	uint32_t n_links;
-	uint64_t hash;
+	uint32_t n_cgrps;
+	uint64_t lost_at; /* by core->losses, when a task last died in it; 0: never */
+	bool emptied;	  /* may have no task any more: core_settle() decides */
+	bool uncounted;	  /* emptied, and the kernel counted no task in it when last asked */
+	TAILQ_ENTRY(cset) on_emptied;
 	struct cset *hash_next;
-	TAILQ_ENTRY(cset) on_emptied; /* may have no task any more: core_settle() decides */
-	uint64_t lost_at;	      /* by core->losses, when a task last died in it; 0: never */
-	bool emptied;
-	bool uncounted; /* emptied, and the kernel counted no task in it when last asked */
-	struct cset_link links[]; /* by hierarchy slot, ascending; roots are left out */
+	uint64_t hash;
+	uint64_t slots;		 /* of the hierarchies in which it names a cgroup */
+	struct cset_link *links; /* one for each cgroup; behind these */
+	struct cgroup *cgrps[];	 /* by hierarchy slot, ascending; roots are left out */
 };
 
 /* ---- cgroups ---------------------------------------------------------------------------------- */
@@ -99,23 +100,24 @@ struct cgroup_extra {
 };
 
 struct cgroup {
-	struct hierarchy *h; /* NULL once it is removed and the hierarchy gone */
+	/* First what a css_set that comes or goes needs of each of its cgroups. */
+	LIST_HEAD(, cset_link) csets; /* never on a root's */
 	struct cgroup *parent;
-	char *name;
+	uint64_t cleared_at; /* by core->losses, when CGRP_RELEASABLE was last cleared */
+	uint32_t flags;
+	uint32_t n_children;
+	struct hierarchy *h; /* NULL once it is removed and the hierarchy gone */
 	uint64_t serial;
+	char *name;
 	struct cgroup *name_next, *serial_next; /* hash chains */
 	TAILQ_HEAD(cgroup_list, cgroup) children;
 	TAILQ_ENTRY(cgroup) sibling;
 	TAILQ_ENTRY(cgroup) on_releases;
-	LIST_HEAD(, cset_link) csets; /* never on a root's */
 	struct cgroup_extra *extra;
 	uint64_t ctime_ns;
-	uint64_t cleared_at; /* by core->losses, when CGRP_RELEASABLE was last cleared */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
-	uint32_t n_children;
-	uint32_t flags;
 	uint32_t holds; /* who needs the memory after removal: open files */
 	uint32_t n_css;
 	struct cgroup_subsys_state *css[]; /* of the bound subsystems by rank; a root's: by id */
@@ -283,6 +285,8 @@ struct cset *cset_with(struct core *core, const struct cset *cset, struct cgroup
 struct cgroup *cset_cgroup(const struct cset *cset, const struct hierarchy *h);
 /* One made for a move that did not happen goes again. */
 void cset_drop_unused(struct core *core, struct cset *cset);
+/* A task goes from OLD to NEW: the cgroups that only OLD has lose it. */
+void cset_lose_moved(const struct cset *old, const struct cset *new);
 void cset_mark_emptied(struct core *core, struct cset *cset);
 int csets_init(struct core *core);
 void csets_exit(struct core *core);

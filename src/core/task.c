@@ -99,29 +99,8 @@ static void oddity(struct core *core, const char *what, pid_t tid, uint32_t cset
 
 static void occupy(const struct cset *cset)
 {
-	for (uint32_t i = 0; i < cset->n_links; i++)
-		cset->links[i].cgrp->flags |= CGRP_OCCUPIED;
-}
-
-/*
- * A task goes from one css_set to another: the cgroups that only the old one has lose it. Both name
- * theirs by hierarchy slot, ascending.
- */
-static void lose_moved(const struct cset *old, const struct cset *new)
-{
-	uint32_t j = 0;
-
-	for (uint32_t i = 0; i < old->n_links; i++) {
-		struct cgroup *cgrp = old->links[i].cgrp;
-
-		while (j < new->n_links &&new->links[j].cgrp !=
-		       cgrp &&new->links[j].cgrp->h->slot <= cgrp->h->slot)
-			j++;
-		if (j < new->n_links &&new->links[j].cgrp == cgrp)
-			j++;
-		else
-			cgrp->flags |= CGRP_RELEASABLE;
-	}
+	for (uint32_t i = 0; i < cset->n_cgrps; i++)
+		cset->cgrps[i]->flags |= CGRP_OCCUPIED;
 }
 
 /* TID is in CSET from here on, wherever it was. */
@@ -140,7 +119,7 @@ static void place(struct core *core, pid_t tid, pid_t tgid, struct cset *cset)
 		return;
 	}
 	if (task->cset) {
-		lose_moved(core->csets[task->cset], cset);
+		cset_lose_moved(core->csets[task->cset], cset);
 		list_del(core, task);
 	} else {
 		page = core->pages[(uint32_t)tid >> TASK_PAGE_BITS];
@@ -310,7 +289,7 @@ void core_task_moved(struct core *core, pid_t tid, pid_t tgid, uint32_t from, ui
 	if (to != CSET_INITIAL) {
 		place(core, tid, tgid, cset);
 	} else if (task) {
-		lose_moved(core->csets[task->cset], core->csets[CSET_INITIAL]);
+		cset_lose_moved(core->csets[task->cset], core->csets[CSET_INITIAL]);
 		unplace(core, tid);
 	}
 }
