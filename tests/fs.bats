@@ -440,7 +440,7 @@ is() { # GOT EXPECTED
 		dd if=<(echo "$pid") of="$M/c d/cgroup.procs" conv=notrunc 2>/dev/null
 	done
 	is "$(cat "$M"/c*/cgroup.procs | tr '\n' ' ')" "${pids[*]} "
-	(echo "$BASHPID" >"$M/a/tasks" && is "$(cat "$M/a/tasks" | grep -cx "$BASHPID")" 1)
+	(me=$BASHPID && echo "$me" >"$M/a/tasks" && is "$(cat "$M/a/tasks" | grep -cx "$me")" 1)
 	is "$(sh -c 'echo 0 >"$1"; cat "$1" | head -n 1' - "$M/a/tasks" | wc -l)" 1
 	exec 7>"$M/a/notify_on_release"
 	echo 1 >&7
