@@ -118,6 +118,7 @@ void test_herd(void)
 	tap_note("%d threads entered in %.1f ms", N_THREADS + 1,
 		 (double)(now_ns() - start_ns) / 1e6);
 	survey_threads(pid, mask_a, look_at_ucgroup, &found);
+	tell_end(pid);
 	tap_result(!found.n_late && found.n_threads > N_THREADS,
 		   "%d threads enter and have the cpuset's CPUs", N_THREADS);
 	stage->breeding = 1;
@@ -131,6 +132,7 @@ void test_herd(void)
 	stop_breeding();
 	look_at_ucgroup();
 	survey_threads(pid, mask_b, look_at_ucgroup, &found);
+	tell_end(pid);
 	tap_note(
 		"%zu threads at the end, %lu born during the changes; a change took %.1f ms at most",
 		found.n_threads, (unsigned long)stage->n_born - N_THREADS, (double)worst_ns / 1e6);
@@ -144,6 +146,7 @@ void test_herd(void)
 	stop_breeding();
 	look_at_ucgroup();
 	survey_threads(pid, mask_all, look_at_ucgroup, &found);
+	tell_end(pid);
 	tap_note("%zu threads when they have left", found.n_threads);
 	tap_result(!found.n_late,
 		   "all have all CPUs again when they have left, and those born on the way (%d "

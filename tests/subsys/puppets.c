@@ -64,10 +64,20 @@ void finish(pid_t pid)
 	}
 }
 
+void tell_end(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	if (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) && info.si_pid)
+		tap_note("process %d has ended by itself: %s %d", (int)pid,
+			 info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
+}
+
 void end(pid_t pid)
 {
 	if (pid <= 0)
 		return;
+	tell_end(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, __WALL);
 }

@@ -30,5 +30,7 @@ void act_sleep(void *arg);
 /* Waits until it is through with its act. */
 void finish(pid_t pid);
 void end(pid_t pid);
+/* Says so if it has ended already, which it should not have. */
+void tell_end(pid_t pid);
 
 #endif
