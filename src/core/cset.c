@@ -338,6 +338,7 @@ static void settle_emptied(struct core *core)
 {
 	struct cset *cset, *next;
 
+	core->in_settle = true;
 	while (find_candidates(core)) {
 		core_replay(core);
 		for (cset = TAILQ_FIRST(&core->emptied); cset; cset = next) {
@@ -346,6 +347,7 @@ static void settle_emptied(struct core *core)
 				cset_free(core, cset);
 		}
 	}
+	core->in_settle = false;
 }
 
 void core_settle(struct core *core)
@@ -353,6 +355,9 @@ void core_settle(struct core *core)
 	if (core->in_replay)
 		return;
 	core_replay(core);
+	/* A subsystem that is told of an empty cgroup looks around: the settling is under way. */
+	if (core->in_settle)
+		return;
 	core_take_puts(core);
 	if (!TAILQ_EMPTY(&core->emptied))
 		settle_emptied(core);

@@ -237,7 +237,7 @@ struct core {
 	LIST_HEAD(, watched_fd) watched_fds;
 
 	struct cgroup_subsys_state *puts; /* atomic */
-	bool in_replay, in_rebuild;
+	bool in_replay, in_rebuild, in_settle;
 	bool walked; /* in a rebuild: the truth is being, or has been, laid over the lists */
 	struct own_moves own;
 	uint64_t dying_key; /* of the task whose death is told next */

@@ -564,6 +564,41 @@ static void test_empty(void **state)
 	fw_free(fw);
 }
 
+/* It may ask how many tasks there are: several css_sets that empty at once are freed once each. */
+static struct cgroup *counted;
+
+static void count_in_empty(struct cgroup_subsys *ss, struct cgroup *cgrp)
+{
+	trace_add(&trace, "%s.empty %s %zu; ", ss->name, cgroup_name(cgrp),
+		  cgroup_task_count(counted));
+}
+
+static void test_empty_counts(void **state)
+{
+	struct fake_world *fw = fw_new(64);
+	struct fake_subsys s;
+	struct hierarchy *h;
+	struct cgroup *g[4];
+
+	(void)state;
+	fake_subsys_init(&s, "a", &trace, false);
+	s.ss.empty = count_in_empty;
+	fake_subsys_register(fw, &s);
+	h = mount_ok(fw, "a");
+	for (int i = 0; i < 4; i++) {
+		g[i] = mkdir_ok(hierarchy_root(h), (const char *[]){"g0", "g1", "g2", "g3"}[i]);
+		fw_spawn(fw, 10 + i, 10 + i);
+		attach_ok(g[i], 10 + i);
+	}
+	counted = g[3];
+	trace_clear(&trace);
+	for (int i = 0; i < 3; i++)
+		fw_exit(fw, 10 + i);
+	core_settle(fw->core);
+	assert_trace(&trace, "a.empty g0 1; a.empty g1 1; a.empty g2 1; ");
+	fw_free(fw);
+}
+
 static void no_cputime(struct cgroup_subsys *ss, const struct cgroup_task *task,
 		       const struct cgroup_cputime *time, bool last)
 {
@@ -692,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_fork_exit),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty_counts),
 		cmocka_unit_test(test_exit_can_wait),
 		cmocka_unit_test(test_retid),
 		cmocka_unit_test(test_fork_before_move),
