@@ -80,6 +80,17 @@ static bool has_a_say(const struct hierarchy *h)
 
 /* ---- the swap --------------------------------------------------------------------------------- */
 
+static int note(struct core *core, const struct swap *s, struct cset *to)
+{
+	const struct own_move move = {
+		.tid = s->tid, .tgid = s->tgid, .from = s->from.cset, .to = to->id};
+	int err = own_moves_note(core, &move);
+
+	if (err)
+		cset_drop_unused(core, to);
+	return err;
+}
+
 /* At most MANY. Nothing is settled meanwhile, so no css_set found here goes away. */
 static void swap_some(struct cgroup *cgrp, struct swap *v, size_t n)
 {
@@ -95,25 +106,13 @@ static void swap_some(struct cgroup *cgrp, struct swap *v, size_t n)
 			from = cset_by_id(core, v[i].from.cset);
 			to = from ? cset_with(core, from, cgrp) : NULL;
 		}
-		v[i].err = !from ? -EAGAIN : !to ? -ENOMEM : 0;
+		v[i].err = !from ? -EAGAIN : !to ? -ENOMEM : note(core, &v[i], to);
 		if (v[i].err)
 			continue;
 		v[i].old = cset_cgroup(from, cgrp->h);
 		moved[n_moves] = &v[i];
 		moves[n_moves++] =
 			(struct core_move){.tid = v[i].tid, .from = v[i].from, .to = to->id};
-	}
-	for (size_t i = 0; i < n_moves; i++) {
-		const struct own_move move = {.tid = moves[i].tid,
-					      .tgid = moved[i]->tgid,
-					      .from = moves[i].from.cset,
-					      .to = moves[i].to};
-
-		if (!own_moves_note(core, &move))
-			continue;
-		for (size_t j = i; j < n_moves; j++)
-			moved[j]->err = -ENOMEM;
-		n_moves = i;
 	}
 	if (n_moves)
 		core->ops->move(core->arg, moves, n_moves);
@@ -151,16 +150,17 @@ void attach_wait_for_place(struct core *core, pid_t tid, pid_t tgid, int tries)
 		attach_pause(core);
 }
 
-int attach_look_at(struct core *core, pid_t tid, struct core_task_info *info)
+int attach_look_at(struct core *core, pid_t tid, struct core_task_info *info, int tries)
 {
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0;; i++) {
 		int err = core->ops->task_info(core->arg, tid, info);
 
 		if (err || info->place.cset != CSET_NONE)
 			return err;
+		if (i + 1 >= tries)
+			return -ERESTART;
 		attach_wait_for_place(core, tid, info->tgid, i);
 	}
-	return -ERESTART;
 }
 
 static struct cgroup *place_cgroup(const struct hierarchy *h, struct core_place place)
@@ -187,8 +187,12 @@ static bool look_quickly(const struct cgroup *cgrp, struct swap *s)
 
 /* ---- one thread ------------------------------------------------------------------------------- */
 
-/* One that subsystems have let in. */
-static int attach_granted(struct cgroup *cgrp, struct swap *s)
+/*
+ * One that subsystems have let in, and that CRED may move: it was of the process of KEY then. Who has
+ * its tid by now may be another.
+ */
+static int attach_granted(struct cgroup *cgrp, struct swap *s, uint64_t key,
+			  const struct core_cred *cred)
 {
 	struct core *core = cgrp->h->core;
 	struct core_task_info info;
@@ -198,7 +202,11 @@ static int attach_granted(struct cgroup *cgrp, struct swap *s)
 		if (s->err != -EAGAIN)
 			return s->err;
 		core_replay(core);
-		s->err = attach_look_at(core, s->tid, &info);
+		s->err = attach_look_at(core, s->tid, &info, TRIES);
+		if (!s->err && info.process_key != key)
+			s->err = -ESRCH;
+		if (!s->err)
+			s->err = attach_may(cred, &info, false);
 		if (s->err)
 			return s->err;
 		s->from = info.place;
@@ -207,7 +215,7 @@ static int attach_granted(struct cgroup *cgrp, struct swap *s)
 	return -ERESTART;
 }
 
-static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred)
+static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cred, int tries)
 {
 	struct core *core = cgrp->h->core;
 	struct core_task_info info;
@@ -215,7 +223,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 	struct cgroup_task task;
 	int err;
 
-	err = attach_look_at(core, tid, &info);
+	err = attach_look_at(core, tid, &info, tries);
 	if (!err)
 		err = attach_may(cred, &info, false);
 	if (err || place_cgroup(cgrp->h, info.place) == cgrp)
@@ -227,7 +235,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 		return err;
 	s.tgid = info.tgid;
 	s.from = info.place;
-	err = attach_granted(cgrp, &s);
+	err = attach_granted(cgrp, &s, info.process_key, cred);
 	core_settle(core);
 	if (err)
 		attach_cancel(cgrp, &task);
@@ -265,8 +273,9 @@ static void attach_quickly(struct cgroup *cgrp, struct core_attach *v, size_t n)
 	}
 }
 
+/* After the first that was waited for in vain, nobody else is: the caller comes back for them all. */
 static void attach_some(struct cgroup *cgrp, struct core_attach *v, size_t n,
-			const struct core_cred *cred)
+			const struct core_cred *cred, int *tries)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!v[i].tid)
@@ -280,7 +289,10 @@ static void attach_some(struct cgroup *cgrp, struct core_attach *v, size_t n,
 		if (v[i].err != -ERESTART)
 			continue;
 		/* A subsystem's callback may do anything, also to the cgroup. */
-		v[i].err = cgroup_is_dead(cgrp) ? -ENODEV : attach_task(cgrp, v[i].tid, cred);
+		v[i].err = cgroup_is_dead(cgrp) ? -ENODEV :
+						  attach_task(cgrp, v[i].tid, cred, *tries);
+		if (v[i].err == -ERESTART)
+			*tries = 1;
 	}
 }
 
@@ -288,6 +300,7 @@ void core_attach_tasks(struct cgroup *cgrp, struct core_attach *v, size_t n,
 		       const struct core_cred *cred)
 {
 	struct core *core;
+	int tries = TRIES;
 
 	if (cgroup_is_dead(cgrp)) {
 		for (size_t i = 0; i < n; i++)
@@ -301,7 +314,7 @@ void core_attach_tasks(struct cgroup *cgrp, struct core_attach *v, size_t n,
 	if (core->busy > 1)
 		core_settle(core);
 	for (size_t i = 0; i < n; i += MANY)
-		attach_some(cgrp, v + i, n - i < MANY ? n - i : MANY, cred);
+		attach_some(cgrp, v + i, n - i < MANY ? n - i : MANY, cred, &tries);
 	core_leave(core);
 	cgroup_unhold(cgrp);
 }
@@ -323,7 +336,7 @@ int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct c
 	int err;
 
 	core_settle(core);
-	err = attach_look_at(core, tid, &info);
+	err = attach_look_at(core, tid, &info, TRIES);
 	if (err) /* of one that is still being born nobody can have been told */
 		return err == -ERESTART ? -ESRCH : err;
 	cset = cset_by_id(core, info.place.cset);

@@ -35,8 +35,8 @@ void attach_done(struct cgroup *cgrp, struct cgroup *old, const struct cgroup_ta
 /* May this be moved by CRED? 0, -EINVAL, -EACCES. A process is judged by its leader. */
 int attach_may(const struct core_cred *cred, const struct core_task_info *info, bool process);
 
-/* Looks TID up. -ESRCH; -ERESTART: it still has no place. */
-int attach_look_at(struct core *core, pid_t tid, struct core_task_info *info);
+/* Looks TID up, at most TRIES times. -ESRCH; -ERESTART: it still has no place. */
+int attach_look_at(struct core *core, pid_t tid, struct core_task_info *info, int tries);
 /* TID of process TGID has no place; this is the TRIES-th time. Gives it a moment. */
 void attach_wait_for_place(struct core *core, pid_t tid, pid_t tgid, int tries);
 void attach_pause(struct core *core);

@@ -219,7 +219,7 @@ static int look_at_thread_of(struct core *core, pid_t *tid, struct core_task_inf
 	err = -ESRCH;
 	for (size_t i = 0; i < n && err == -ESRCH; i++) {
 		*tid = threads[i].tid;
-		err = attach_look_at(core, *tid, info);
+		err = attach_look_at(core, *tid, info, TRIES);
 	}
 	free(threads);
 	return err;
@@ -235,7 +235,7 @@ static int look_at_process(struct core *core, pid_t *tid, const struct core_cred
 	if (*tid <= 0)
 		return -ESRCH;
 	core_settle(core);
-	err = attach_look_at(core, *tid, info);
+	err = attach_look_at(core, *tid, info, TRIES);
 	if (err == -ESRCH)
 		err = look_at_thread_of(core, tid, info);
 	return err ? err : attach_may(cred, info, true);

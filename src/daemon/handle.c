@@ -145,6 +145,9 @@ static void move_processes(struct client *c, struct cgroup *cgrp, uint32_t n)
 		/* A subsystem's callback may do anything, also to the cgroup. */
 		cgrp = core_cgroup_by_serial(c->d->core, serial);
 		m->err = cgrp ? core_attach_process(cgrp, m->tid, &cred) : -ENODEV;
+		/* It was waited for. Nobody else has had a turn meanwhile, so that is enough. */
+		if (m->err == -ERESTART)
+			return;
 	}
 }
 

@@ -6,6 +6,17 @@
 
 #define AGAIN (-ERESTART)
 
+/* The linker has the core call this one. */
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static bool no_memory;
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(p, size);
+}
+
 static struct trace trace;
 static struct fake_subsys a;
 
@@ -321,15 +332,123 @@ static void test_losses(void **state)
 	}
 }
 
+/* More than an empty list of noted moves can take, and it cannot grow: nobody is left half moved. */
+static void test_no_memory(void **state)
+{
+	struct core_attach v[] = {{10, AGAIN}, {11, AGAIN}, {20, AGAIN}};
+	struct hierarchy *h, *y;
+	struct fake_world *fw = world(&h, false);
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g"), *other;
+
+	(void)state;
+	y = mount_ok(fw, "none,name=y");
+	other = mkdir_ok(hierarchy_root(y), "other");
+	no_memory = true;
+	core_attach_tasks(g, v, ARRAY_SIZE(v), &root_cred);
+	no_memory = false;
+	check_results(v, (const int[]){-ENOMEM, -ENOMEM, -ENOMEM}, 3);
+	assert_no_tasks(g);
+	assert_int_equal(n_csets_of(fw), 1);
+	/* and with room for some */
+	attach_ok(other, 12);
+	for (int i = 0; i < 20; i++)
+		fw_spawn(fw, 100 + i, 100 + i);
+	{
+		struct core_attach many[22];
+
+		for (int i = 0; i < 20; i++)
+			many[i] = (struct core_attach){100 + i, AGAIN};
+		many[20] = (struct core_attach){12, AGAIN};
+		many[21] = (struct core_attach){13, AGAIN};
+		no_memory = true;
+		core_attach_tasks(g, many, 22, &root_cred);
+		no_memory = false;
+		for (int i = 0; i < 22; i++)
+			assert_int_equal(many[i].err, i < 16 ? 0 : -ENOMEM);
+	}
+	for (int i = 0; i < 16; i++)
+		fw_exit(fw, 100 + i);
+	assert_tasks(other, 12);
+	assert_int_equal(n_csets_of(fw), 2);
+	rmdir_ok(g);
+	fw_free(fw);
+}
+
+/* Its tid has changed hands, and who has it now is not the caller's to move. */
+static void become_another(struct fake_world *fw, pid_t tid)
+{
+	if (tid != victim)
+		return;
+	victim = 0;
+	fw_exit(fw, tid);
+	fw_spawn(fw, tid, tid);
+}
+
+static void test_tid_changes_hands(void **state)
+{
+	struct hierarchy *h;
+
+	(void)state;
+	for (int a_say = 0; a_say < 2; a_say++) {
+		struct core_attach v[] = {{20, AGAIN}};
+		struct fake_world *fw = world(&h, a_say);
+		struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+		fw_task(fw, 20)->uid = user_cred.euid;
+		victim = 20;
+		fw->on_move = become_another;
+		trace_clear(&trace);
+		core_attach_tasks(g, v, 1, &user_cred);
+		check_results(v, (const int[]){-ESRCH}, 1);
+		assert_no_tasks(g);
+		assert_trace(&trace, a_say ? "a.can_attach /g 20; a.cancel_attach /g 20; " : "");
+		fw_free(fw);
+	}
+}
+
+/* However many are still being born: they are waited for together, and not for long. */
+static void test_many_unborn(void **state)
+{
+	struct core_attach v[100];
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, true);
+	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	(void)state;
+	fw_fork_begin(fw, 20, 50, 0);
+	fw->on_pause = nothing_happens;
+	for (int i = 0; i < 100; i++)
+		v[i] = (struct core_attach){i == 98 ? 10 : 50, AGAIN};
+	core_attach_tasks(g, v, 100, &root_cred);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(v[i].err, i == 98 ? 0 : AGAIN);
+	assert_true(fw->n_pauses <= 20);
+	assert_tasks(g, 10);
+	fw_fork_end(fw, 50);
+	core_attach_tasks(g, v, 100, &root_cred);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(v[i].err, 0);
+	assert_tasks(g, 10, 50);
+	fw_free(fw);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mixed),	       cmocka_unit_test(test_told),
-		cmocka_unit_test(test_user),	       cmocka_unit_test(test_dead_group),
-		cmocka_unit_test(test_hundreds),       cmocka_unit_test(test_one_dies_before),
-		cmocka_unit_test(test_one_dies_after), cmocka_unit_test(test_one_has_moved_on),
-		cmocka_unit_test(test_one_forks),      cmocka_unit_test(test_unborn),
+		cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_dead_group),
+		cmocka_unit_test(test_hundreds),
+		cmocka_unit_test(test_one_dies_before),
+		cmocka_unit_test(test_one_dies_after),
+		cmocka_unit_test(test_one_has_moved_on),
+		cmocka_unit_test(test_one_forks),
+		cmocka_unit_test(test_unborn),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_tid_changes_hands),
+		cmocka_unit_test(test_many_unborn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
