@@ -133,7 +133,10 @@ struct core_ops {
 	pid_t (*from_ns)(void *arg, pid_t writer, pid_t nr);
 	/* See subsys.h; MAY BE NULL. -ENOTSUP, -ENOMEM. */
 	int (*cputimes)(void *arg, const pid_t *tids, size_t n, struct cgroup_cputime *times);
-	/* core_task_cputime() for every task that has exited and was not reported for good. */
+	/*
+	 * core_task_cputime() for every task that has exited and was not reported for good: when the
+	 * replay that begins next, or is under way, has told of their exits.
+	 */
 	void (*reap)(void *arg);
 	/* Keep members that exit until they have been reported so. */
 	void (*want_cputime)(void *arg, bool want);

@@ -622,7 +622,8 @@ int cgroup_cputimes(struct cgroup_subsys *ss, const pid_t *tids, size_t n,
 
 void cgroup_reap(struct cgroup_subsys *ss)
 {
-	core_settle(ss->core);
+	/* In this order: who exits in between is told of the next time, and not before its exit. */
 	if (ss->core->ops->reap)
 		ss->core->ops->reap(ss->core->arg);
+	core_settle(ss->core);
 }

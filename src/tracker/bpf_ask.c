@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 
@@ -186,8 +187,15 @@ void bpf_reap(struct tracker *t)
 {
 	struct cputimes_args args = {0};
 
-	if (run(t->reap_fd, &args, sizeof(args)))
+	if (t->n_reaped || run(t->reap_fd, &args, sizeof(args)))
 		return;
-	for (uint32_t i = 0; i < args.n; i++)
-		bpf_tell_cputime(t->core, &t->cputimes[i]);
+	memcpy(t->reaped, t->cputimes, args.n * sizeof(*t->reaped));
+	t->n_reaped = args.n;
+}
+
+void bpf_tell_reaped(struct tracker *t)
+{
+	for (uint32_t i = 0; i < t->n_reaped; i++)
+		bpf_tell_cputime(t->core, &t->reaped[i]);
+	t->n_reaped = 0;
 }

@@ -34,11 +34,14 @@ struct {
 __u32 want_cputime;
 __u32 next_dying, n_dying;
 
+#define TASK_DEAD 0x80
+
 static __always_inline void read_cputime(struct task_struct *task, struct cputime_entry *entry)
 {
 	entry->key = task->start_boottime;
 	entry->tid = (__u32)task->pid;
-	entry->final = !task->on_cpu && task->exit_state;
+	/* A zombie that is only preempted has some way to go yet. */
+	entry->final = !task->on_cpu && (task->__state & TASK_DEAD);
 	entry->runtime_ns = task->se.sum_exec_runtime;
 	entry->user_ns = task->utime;
 	entry->system_ns = task->stime;

@@ -86,7 +86,7 @@ struct task_struct {
 	struct sched_entity se;
 	__u64 utime, stime, start_boottime;
 	unsigned int flags;
-	int exit_state;
+	unsigned int __state;
 	unsigned int no_cgroup_migration : 1;
 	struct task_struct *group_leader;
 	const struct cred *real_cred;

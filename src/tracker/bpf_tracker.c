@@ -137,6 +137,9 @@ static void bpf_replay(struct tracker *t)
 	/* Both before the end of the log is read: who rings or wakes later is read later. */
 	ring_silence(&t->bell);
 	__atomic_store_n(&t->skel->bss->wake_pending, 0, __ATOMIC_SEQ_CST);
+	/* Before it, too: who is among the dying has logged its exit, and it is told of after that. */
+	if (__atomic_load_n(&t->skel->bss->n_dying, __ATOMIC_RELAXED) >= TRACKER_MAX_DYING / 2)
+		bpf_reap(t);
 	end = ring_end(&t->log);
 	if (t->watch)
 		watch_drain(t->watch, t->core);
@@ -146,11 +149,10 @@ static void bpf_replay(struct tracker *t)
 	 */
 	if (__atomic_load_n(&t->skel->bss->lost, __ATOMIC_SEQ_CST)) {
 		rebuild(t);
-		return;
+	} else {
+		consume(t, end);
 	}
-	consume(t, end);
-	if (__atomic_load_n(&t->skel->bss->n_dying, __ATOMIC_RELAXED) >= TRACKER_MAX_DYING / 2)
-		bpf_reap(t);
+	bpf_tell_reaped(t);
 }
 
 /*

@@ -26,6 +26,8 @@ struct tracker {
 	struct thread_entry *threads;
 	uint32_t max_csets;
 	struct cputime_entry *cputimes;
+	struct cputime_entry reaped[TRACKER_MAX_DYING]; /* the first n_reaped are to be told */
+	uint32_t n_reaped;
 	struct move_args *move_args;
 	int move_fd, moves_fd, info_fd, threads_fd, exec_fd, cputimes_fd, reap_fd;
 	uint64_t rebuilds;
@@ -53,6 +55,8 @@ int bpf_threads(struct tracker *t, struct core_process process, struct core_thre
 void bpf_finish_exec(struct tracker *t, pid_t tid);
 int bpf_cputimes(struct tracker *t, const pid_t *tids, size_t n, struct cgroup_cputime *times);
 void bpf_reap(struct tracker *t);
+/* What bpf_reap() has read. Their exits must have been replayed. */
+void bpf_tell_reaped(struct tracker *t);
 /* The core is told what ENTRY says. */
 void bpf_tell_cputime(struct core *core, const struct cputime_entry *entry);
 

@@ -204,6 +204,51 @@ static void test_reading_reaps(void **state)
 	fw_free(fw);
 }
 
+static void (*replay_log)(void *fw);
+static bool told;
+
+static void exit_while_asked(void *arg)
+{
+	struct fake_world *fw = arg;
+
+	core_task_dying(fw->core, 20 + 1000);
+	fw_exit(fw, 20);
+	dead[20] = true;
+	used_ms[20] = 12;
+}
+
+/* Its time comes after what the log tells, as from the tracker. */
+static void replay_and_tell(void *arg)
+{
+	struct fake_world *fw = arg;
+
+	replay_log(fw);
+	if (!dead[20] || told)
+		return;
+	told = true;
+	last_words(fw, 20, true);
+}
+
+/* Who exits between the last look at the log and the question has exited when its time is told. */
+static void test_exit_while_reaping(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h);
+	struct cgroup *a = mkdir_ok(hierarchy_root(h), "a");
+
+	(void)state;
+	attach_ok(a, 20);
+	used_ms[20] = 10;
+	told = false;
+	replay_log = fw->ops.replay;
+	fw->ops.replay = replay_and_tell;
+	on_reap = exit_while_asked;
+	cgroup_reap(&cpuacct_subsys);
+	assert_true(told);
+	assert_used(a, 12);
+	fw_free(fw);
+}
+
 /* exec by a thread that is not the leader: the number changes, the past goes along. */
 static void test_exec(void **state)
 {
@@ -290,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_births_and_deaths),
 		cmocka_unit_test(test_group_goes_first),
 		cmocka_unit_test(test_reading_reaps),
+		cmocka_unit_test(test_exit_while_reaping),
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_load),
