@@ -14,27 +14,57 @@ static struct open_file *open_file(struct cgroup_file *file)
 	return (struct open_file *)file;
 }
 
-/* Appends N in decimal and a newline; how many bytes. Two digits at a time, from the last. */
-static size_t put_pid(char *p, pid_t n)
-{
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-				    "25262728293031323334353637383940414243444546474849"
-				    "50515253545556575859606162636465666768697071727374"
-				    "75767778798081828384858687888990919293949596979899";
-	uint32_t left = (uint32_t)n;
-	char digits[12];
-	size_t at = sizeof(digits);
+/* The longest line: seven digits and a newline. */
+#define LINE 8
+_Static_assert(CORE_MAX_TID <= 10000000, "a tid has seven digits");
 
-	digits[--at] = '\n';
-	for (; left >= 100; left /= 100) {
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
+/* N in decimal to P, which has LINE bytes; how many digits. Nothing for 0. */
+static size_t put_head(char *p, uint32_t n)
+{
+	char digits[LINE];
+	size_t at = LINE;
+
+	for (; n; n /= 100) {
 		at -= 2;
-		memcpy(&digits[at], &pairs[left % 100 * 2], 2);
+		memcpy(&digits[at], &pairs[n % 100 * 2], 2);
 	}
-	digits[--at] = (char)('0' + left % 10);
-	if (left >= 10)
-		digits[--at] = (char)('0' + left / 10);
-	memcpy(p, &digits[at], sizeof(digits) - at);
-	return sizeof(digits) - at;
+	at += at < LINE && digits[at] == '0';
+	memcpy(p, &digits[at], LINE - at);
+	return LINE - at;
+}
+
+/*
+ * PIDS in decimal, one a line, to P, which has LINE bytes for each; how many bytes. All but the last two
+ * digits are often those of the number before. LINE of them are copied, however many there are: what is
+ * too much is written over.
+ */
+static size_t put_pids(char *p, const pid_t *pids, size_t n)
+{
+	char head[LINE] = {0};
+	uint32_t head_of = 0; /* its number */
+	size_t len = 0;
+	char *start = p;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t pid = (uint32_t)pids[i], rest = pid % 100;
+
+		if (pid / 100 != head_of) {
+			head_of = pid / 100;
+			len = put_head(head, head_of);
+		}
+		memcpy(p, head, LINE);
+		p += len;
+		if (len || rest >= 10)
+			*p++ = pairs[rest * 2];
+		*p++ = pairs[rest * 2 + 1];
+		*p++ = '\n';
+	}
+	return (size_t)(p - start);
 }
 
 static uint32_t pid_ns_of(const struct core *core, pid_t tid)
@@ -112,13 +142,12 @@ static int take_pids(struct cgroup_file *file)
 	of->pid_ns = pid_ns;
 	free(of->text);
 	of->text_len = 0;
-	of->text = malloc(n * 11 + 1);
+	of->text = malloc(n * LINE + 1);
 	if (!of->text) {
 		free(pids);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++)
-		of->text_len += put_pid(of->text + of->text_len, pids[i]);
+	of->text_len = put_pids(of->text, pids, n);
 	free(pids);
 	return 0;
 }

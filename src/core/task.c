@@ -465,22 +465,46 @@ struct pid_array {
 	bool tgids, failed;
 };
 
+/* Room for MORE. */
+static bool pids_reserve(struct pid_array *a, size_t more)
+{
+	size_t cap = a->n + more;
+	pid_t *pids;
+
+	if (cap <= a->cap)
+		return true;
+	if (cap < 2 * a->cap)
+		cap = 2 * a->cap;
+	pids = realloc(a->pids, cap * sizeof(*pids));
+	if (!pids) {
+		a->failed = true;
+		return false;
+	}
+	a->pids = pids;
+	a->cap = cap;
+	return true;
+}
+
 static void pid_add(void *arg, pid_t tid, pid_t tgid)
 {
 	struct pid_array *a = arg;
 
-	if (a->n == a->cap) {
-		size_t cap = a->cap ? a->cap * 2 : 64;
-		pid_t *pids = realloc(a->pids, cap * sizeof(pid_t));
+	if (a->n < a->cap || pids_reserve(a, 64))
+		a->pids[a->n++] = a->tgids ? tgid : tid;
+}
 
-		if (!pids) {
-			a->failed = true;
-			return;
-		}
-		a->pids = pids;
-		a->cap = cap;
+static void list_cset(const struct core *core, const struct cset *cset, struct pid_array *a)
+{
+	uint32_t tid = cset->first;
+
+	if (!pids_reserve(a, cset->n_tasks))
+		return;
+	while (tid) {
+		const struct task *task = task_at(core, tid);
+
+		a->pids[a->n++] = (pid_t)(a->tgids ? task->tgid : tid);
+		tid = task->next;
 	}
-	a->pids[a->n++] = a->tgids ? tgid : tid;
 }
 
 /* For a root: the tasks of no css_set of its own, and those of every css_set that leaves it out. */
@@ -491,10 +515,8 @@ static void list_root(struct core *core, struct cgroup *root, struct pid_array *
 	for (uint32_t id = CSET_INITIAL + 1; id < core->next_cset; id++) {
 		const struct cset *cset = core->csets[id];
 
-		if (!cset || cset_cgroup(cset, root->h) != root)
-			continue;
-		for (uint32_t tid = cset->first; tid; tid = task_at(core, tid)->next)
-			pid_add(a, (pid_t)tid, (pid_t)task_at(core, tid)->tgid);
+		if (cset && cset_cgroup(cset, root->h) == root)
+			list_cset(core, cset, a);
 	}
 }
 
@@ -508,8 +530,7 @@ int cgroup_list(struct cgroup *cgrp, bool tgids, pid_t **pids, size_t *n)
 	if (!cgrp->parent)
 		list_root(core, cgrp, &a);
 	LIST_FOREACH(link, &cgrp->csets, on_cgroup)
-		for (uint32_t tid = link->cset->first; tid; tid = task_at(core, tid)->next)
-			pid_add(&a, (pid_t)tid, (pid_t)task_at(core, tid)->tgid);
+		list_cset(core, link->cset, &a);
 	if (a.failed) {
 		free(a.pids);
 		return -ENOMEM;

@@ -894,7 +894,7 @@ static pid_t ns_from_ns(void *arg, pid_t writer, pid_t nr)
 
 static void assert_read_as(struct cgroup_file *file, const struct core_cred *cred, const char *want)
 {
-	char buf[64] = "";
+	char buf[256] = "";
 
 	assert_int_equal(core_file_read(file, buf, sizeof(buf), 0, cred), strlen(want));
 	assert_string_equal(buf, want);
@@ -951,16 +951,35 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Few are compared, many dealt out; either way each is there once. */
+/* PIDS and, before and behind them, what must stay as it is. */
+static void check_sorting(const pid_t *pids, size_t n)
+{
+	static pid_t got[5002], want[5000];
+	size_t unique = 0;
+
+	got[0] = got[n + 1] = 4711;
+	memcpy(got + 1, pids, n * sizeof(*got));
+	memcpy(want, pids, n * sizeof(*want));
+	qsort(want, n, sizeof(*want), ascending);
+	for (size_t k = 0; k < n; k++)
+		if (!unique || want[unique - 1] != want[k])
+			want[unique++] = want[k];
+	assert_int_equal(core_sort_pids(got + 1, n), unique);
+	assert_memory_equal(got + 1, want, unique * sizeof(*want));
+	assert_int_equal(got[0], 4711);
+	assert_int_equal(got[n + 1], 4711);
+}
+
+/* Few are compared, many ticked off or dealt out; in any case each is there once. */
 static void test_sorting(void **state)
 {
 	static const size_t sizes[] = {0, 1, 2, 127, 128, 129, 5000};
-	static pid_t pids[5000], want[5000];
+	static pid_t pids[5000];
 	uint32_t seed = 1;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		size_t n = sizes[i], unique = 0;
+		size_t n = sizes[i];
 
 		for (size_t k = 0; k < n; k++) {
 			seed = seed * 1664525 + 1013904223;
@@ -968,14 +987,56 @@ static void test_sorting(void **state)
 		}
 		if (n > 1)
 			pids[1] = CORE_MAX_TID - 1;
-		memcpy(want, pids, n * sizeof(*want));
-		qsort(want, n, sizeof(*want), ascending);
+		check_sorting(pids, n);
+		/* Close to each other: with gaps and doubles, without, and all the same. */
 		for (size_t k = 0; k < n; k++)
-			if (!unique || want[unique - 1] != want[k])
-				want[unique++] = want[k];
-		assert_int_equal(core_sort_pids(pids, n), unique);
-		assert_memory_equal(pids, want, unique * sizeof(*want));
+			pids[k] = (pid_t)(CORE_MAX_TID - 1 - pids[k] % (4 * (pid_t)n));
+		check_sorting(pids, n);
+		for (size_t k = 0; k < n; k++)
+			pids[k] = (pid_t)(n - k);
+		check_sorting(pids, n);
+		for (size_t k = 0; k < n; k++)
+			pids[k] = 1;
+		check_sorting(pids, n);
 	}
+}
+
+/* Of every length, some that begin as the one before and some that do not. */
+static const pid_t lines[] = {4194303, 4194302, 1000000, 999999, 100001, 100000, 99999,
+			      10000,   9999,	9901,	 9900,	 1000,	 999,	 110,
+			      109,     101,	100,	 99,	 11,	 10,	 9};
+
+static int lines_to_ns(void *arg, pid_t reader, pid_t *tids, size_t n)
+{
+	(void)arg;
+	(void)reader;
+	for (size_t i = 0; i < n; i++)
+		tids[i] = lines[tids[i] - 1];
+	return 0;
+}
+
+static void test_lines(void **state)
+{
+	const struct core_cred inside = {.tid = 99, .owner = true};
+	struct fake_world *fw = fw_alloc(64);
+	struct cgroup_file *file;
+	struct cgroup *g;
+
+	(void)state;
+	fw->ops.pid_ns = ns_pid_ns;
+	fw->ops.to_ns = lines_to_ns;
+	fw_start(fw);
+	g = mkdir_ok(hierarchy_root(mount_ok(fw, "none,name=h")), "g");
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		fw_spawn(fw, (pid_t)i + 1, (pid_t)i + 1);
+		attach_ok(g, (pid_t)i + 1);
+	}
+	file = open_file(g, "tasks", O_RDONLY, &inside);
+	assert_read_as(file, &inside,
+		       "9\n10\n11\n99\n100\n101\n109\n110\n999\n1000\n9900\n9901\n9999\n10000\n"
+		       "99999\n100000\n100001\n999999\n1000000\n4194302\n4194303\n");
+	core_file_release(file);
+	fw_free(fw);
 }
 
 int main(void)
@@ -999,6 +1060,7 @@ int main(void)
 		cmocka_unit_test(test_release_agent),
 		cmocka_unit_test(test_other_pid_namespace),
 		cmocka_unit_test(test_sorting),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
