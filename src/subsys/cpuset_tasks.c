@@ -39,6 +39,7 @@ enum adopt {
 	ADOPT_NOT,	 /* nothing in particular: what it has, it has from us */
 	ADOPT_ALL,	 /* what the kernel has as its last request: it has none from us */
 	ADOPT_IF_UNLIKE, /* that, unless it is what we give */
+	ADOPT_UNTOLD,	 /* the same, though it be known: somebody may have asked for it untold */
 };
 
 /* ---- watching --------------------------------------------------------------------------------- */
@@ -276,8 +277,17 @@ static bool settle(struct cpuset *cs, const struct cgroup_task *task, struct how
 	/* All that is known is what it has: if that is less than it gets from us, it asked for it. */
 	if (err == 1 && how.adopt == ADOPT_NOT)
 		how.adopt = ADOPT_IF_UNLIKE;
+	if (how.adopt == ADOPT_UNTOLD && aff.in_question)
+		how.adopt = ADOPT_NOT;
 	wish_of(cs, &aff, how.adopt, &wish);
 	cut_down(cs, &wish, &due);
+	if (how.adopt == ADOPT_UNTOLD && aff.has_user && memcmp(aff.user, &due, sizeof(due))) {
+		struct task_affinity untold = aff;
+
+		untold.has_asked = false;
+		wish_of(cs, &untold, ADOPT_ALL, &wish);
+		cut_down(cs, &wish, &due);
+	}
 	if (how.force || !has(cs, &aff, &due))
 		changed = set(cs, task->tid, &aff, &due);
 	asked = (is_bound(cs) || how.keep) && !is_everything(cs->ctx, &wish);
@@ -409,10 +419,12 @@ static void answer_questions(struct cpuset *cs)
 /* It is not known of whom there was something to tell. */
 static void look_at_all(struct cpuset *cs)
 {
-	if (is_bound(cs))
+	if (is_bound(cs)) {
+		put_right(cs, (struct how){.adopt = ADOPT_UNTOLD});
 		cpuset_apply(cs, &cs->cpus);
-	else
+	} else {
 		answer_questions(cs);
+	}
 	for (cs = cpuset_first_child(cs); cs; cs = cpuset_next_sibling(cs))
 		look_at_all(cs);
 }

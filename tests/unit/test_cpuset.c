@@ -529,6 +529,33 @@ static void test_lost(void **state)
 	fw_free(fw);
 }
 
+/* A kernel that cannot tell for whom somebody else asked: what it notes of the last request counts. */
+static void test_asked_untold(void **state)
+{
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, true);
+	struct cgroup *root = hierarchy_root(h), *a = make(root, "a", "0-2", "0");
+	static const char *const asked[] = {"1", "2", "0-1", "1", "3", "0-7"};
+	static const char *const given[] = {"1", "2", "0-1", "1", "0-2", "0-2"};
+
+	(void)state;
+	attach_ok(a, 20);
+	attach_ok(a, 11);
+	ask(fw, 11, "0");
+	for (size_t i = 0; i < 6; i++) {
+		struct mask m = list(asked[i]);
+
+		fake_set_affinity(NULL, 20, &m);
+		core_affinity_changed(fw->core, 0, CGROUP_AFFINITY_GIVEN_BY_OTHER);
+		core_settle(fw->core);
+		assert_has(20, given[i]);
+		assert_has(11, "0");
+	}
+	attach_ok(root, 20);
+	assert_has(20, "0-7");
+	fw_free(fw);
+}
+
 /* A kernel's own cpuset may leave it none of the CPUs. */
 static void test_disobedient(void **state)
 {
@@ -608,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_in_question_when_moved),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_asked_untold),
 		cmocka_unit_test(test_disobedient),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_without_effect),
