@@ -24,6 +24,7 @@
 #define BUILTIN_RMDIR "builtin:rmdir"
 #define DELIVERIES_A_TURN 128 /* then others have their turn */
 #define RETRY_MS 100	      /* until a process can be made again */
+#define FRESH_MS 5	      /* most agents have done their work by then */
 
 /* One call of an agent. */
 struct run {
@@ -32,14 +33,14 @@ struct run {
 	struct program program;
 	char *agent, *path, *label, *env;
 	uint64_t cgroup, parent; /* serials */
-	bool starting;		 /* the program is about to be executed */
+	uint64_t started_ms;	 /* of the loop's clock */
 };
 
 struct agents {
 	uv_async_t wake;
 	bool due;
 	uv_timer_t retry_timer;
-	LIST_HEAD(, run) running; /* those that are starting included */
+	LIST_HEAD(, run) running; /* newest first */
 	struct run *retry;	  /* could not be started for want of a process; goes first */
 	struct agents_stats stats;
 };
@@ -105,9 +106,8 @@ static void finish(struct run *run)
 	agents_wake(d);
 }
 
-static void on_end(struct program *program, int status)
+static void ended(struct run *run, int status)
 {
-	struct run *run = program->data;
 	int told = status;
 
 	if (WIFSIGNALED(status)) {
@@ -133,17 +133,10 @@ static bool may_pass(int error)
 	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
 }
 
-static void on_start(struct program *program, int error)
+static void not_started(struct run *run, int error)
 {
-	struct run *run = program->data;
 	struct agents *a = run->d->agents;
 
-	run->starting = false;
-	if (!error) {
-		a->stats.started++;
-		agents_wake(run->d);
-		return;
-	}
 	if (may_pass(error) && !a->retry && !run->d->stopping) {
 		daemon_log(run->d, LOG_WARNING, "release agent %s for %s of %s: %s; trying again",
 			   run->agent, run->path, run->label, strerror(-error));
@@ -160,6 +153,18 @@ static void on_start(struct program *program, int error)
 	finish(run);
 }
 
+static void on_end(struct program *program, int error, int status)
+{
+	struct run *run = program->data;
+
+	if (!error) {
+		ended(run, status);
+		return;
+	}
+	run->d->agents->stats.started--;
+	not_started(run, error);
+}
+
 /* The agent gets two arguments and three variables; program_start() sees to the rest. */
 static void start(struct run *run)
 {
@@ -170,16 +175,17 @@ static void start(struct run *run)
 	run->program = (struct program){
 		.argv = {run->agent, run->path, NULL},
 		.env = {home, path, run->env, NULL},
-		.on_start = on_start,
 		.on_end = on_end,
 		.data = run,
 	};
-	run->starting = true;
+	run->started_ms = uv_now(&run->d->loop);
 	LIST_INSERT_HEAD(&a->running, run, link);
 	a->stats.running++;
 	rc = program_start(run->d, &run->program);
 	if (rc)
-		on_start(&run->program, rc);
+		not_started(run, rc);
+	else
+		a->stats.started++;
 }
 
 /* ---- delivery --------------------------------------------------------------------------------- */
@@ -267,6 +273,13 @@ static bool may_start(const struct daemon *d)
 	return !a->retry && a->stats.running < AGENTS_MAX;
 }
 
+bool agents_are_fresh(const struct daemon *d)
+{
+	const struct run *newest = LIST_FIRST(&d->agents->running);
+
+	return newest && uv_now(&d->loop) - newest->started_ms < FRESH_MS;
+}
+
 /* Deliver what H may in this turn. true: there is more that could be delivered at once. */
 static bool deliver_some(struct daemon *d, struct hierarchy *h)
 {
@@ -319,14 +332,14 @@ void agents_look(struct daemon *d)
 	}
 	/* Others have their turn first. */
 	if (more)
-		agents_wake(d);
+		uv_async_send(&a->wake);
 	if (a->retry && !uv_is_active((uv_handle_t *)&a->retry_timer))
 		uv_timer_start(&a->retry_timer, on_retry, RETRY_MS, 0);
 }
 
 static void on_wake(uv_async_t *wake)
 {
-	(void)wake; /* It only ends the sleep: agents_look() comes before the next. */
+	agents_wake(wake->data);
 }
 
 /* ---- start and end ---------------------------------------------------------------------------- */
@@ -348,11 +361,13 @@ int agents_start(struct daemon *d)
 
 void agents_wake(struct daemon *d)
 {
-	if (!d->agents || d->stopping)
-		return;
-	d->agents->due = true;
-	/* In case the last look before the sleep has been. */
-	uv_async_send(&d->agents->wake);
+	if (d->agents && !d->stopping)
+		d->agents->due = true;
+}
+
+bool agents_are_due(const struct daemon *d)
+{
+	return d->agents->due && !d->stopping;
 }
 
 void agents_get_stats(const struct daemon *d, struct agents_stats *stats)
@@ -370,11 +385,8 @@ void agents_stop(struct daemon *d)
 	for (run = LIST_FIRST(&a->running); run; run = next) {
 		next = LIST_NEXT(run, link);
 		LIST_REMOVE(run, link);
-		/* Whoever is just starting still uses its memory. */
-		if (run->starting)
-			continue;
-		program_forget(d, &run->program);
-		run_free(run);
+		if (program_forget(&run->program))
+			run_free(run);
 	}
 	if (a->retry)
 		run_free(a->retry);

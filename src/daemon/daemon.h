@@ -93,10 +93,12 @@ struct daemon {
 	LIST_HEAD(, listening) listening; /* of fds.c */
 
 	struct sweep sweep;
-	LIST_HEAD(, program) programs; /* that execute */
-	uv_signal_t on_child;
-	LIST_HEAD(, start) starts; /* of program.c */
-	int null_fd;		   /* of /dev/null, for programs; -1: not open */
+	LIST_HEAD(, program) programs; /* that have been started */
+	uv_poll_t on_child;
+	int child_fd;	  /* tells of children that have ended; -1: not open */
+	int null_fd;	  /* of /dev/null, for programs; -1: not open */
+	uint64_t signals; /* of program.c */
+	bool signals_known;
 	struct control *control;
 	struct agents *agents;
 	struct waits *waits;
@@ -163,27 +165,28 @@ void plugins_close(struct daemon *d);
 
 struct program {
 	char *argv[3], *env[4]; /* end with NULL; argv[0] is the absolute path of the program */
-	/* It executes, or -errno. on_end follows only the former. */
-	void (*on_start)(struct program *p, int error);
-	void (*on_end)(struct program *p, int status); /* as of waitpid(2); P may be freed */
+	/* It has ended with STATUS, as of waitpid(2), or could not be executed: -errno. May free P. */
+	void (*on_end)(struct program *p, int error, int status);
 	void *data;
 	/* Of program.c: */
 	LIST_ENTRY(program) link;
 	struct daemon *d;
+	struct start *start; /* what the child was started with; NULL: it executes */
+	int error;
 	pid_t pid;
 };
 int programs_start(struct daemon *d);
 /*
- * Execute P, whose memory must stay until on_end or a failed on_start. Neither is called from
- * here. -errno: and neither ever is.
+ * Execute P, whose memory must stay until on_end, which is not called from here. -errno: and it never
+ * is.
  */
 int program_start(struct daemon *d, struct program *p);
-/* It executes and goes on by itself; on_end is not called any more. */
-void program_forget(struct daemon *d, struct program *p);
 /*
- * Stop before the loop is closed, free after. Those that do not execute yet are never heard of again,
- * but go on using what they were started with.
+ * It goes on by itself; on_end is not called any more. False: it does not execute yet, so P and what it
+ * is to be executed with must stay as they are for ever.
  */
+bool program_forget(struct program *p);
+/* Stop before the loop is closed, free after. */
 void programs_stop(struct daemon *d);
 void programs_free(struct daemon *d);
 
@@ -196,10 +199,13 @@ struct agents_stats {
 	unsigned int running;
 };
 int agents_start(struct daemon *d);
-/* Releases are queued: they are delivered before the loop sleeps. */
+/* Releases are queued: they are delivered before the loop sleeps. On the loop. */
 void agents_wake(struct daemon *d);
-/* Deliver what may be delivered now. Before each sleep. */
+/* Deliver what may be delivered now. Before each sleep, and again while they are due. */
 void agents_look(struct daemon *d);
+bool agents_are_due(const struct daemon *d);
+/* Agents have just been started and will want a CPU, and then us. */
+bool agents_are_fresh(const struct daemon *d);
 void agents_get_stats(const struct daemon *d, struct agents_stats *stats);
 /* Running agents go on by themselves. Stop before the loop is closed, free after. */
 void agents_stop(struct daemon *d);

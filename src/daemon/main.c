@@ -190,13 +190,12 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
 	struct daemon *d = prepare->data;
 
-	core_settle(d->core);
-	agents_look(d);
 	do {
 		core_settle(d->core);
+		agents_look(d);
 		waits_look(d);
 		core_reap_hierarchies(d->core);
-	} while (!d->tracker_ops->may_sleep(d->tracker));
+	} while (agents_are_due(d) || !d->tracker_ops->may_sleep(d->tracker));
 	spin_before_sleep(d);
 }
 
@@ -420,6 +419,7 @@ int main(int argc, char **argv)
 		.log_fd = -1,
 		.asker_fd = -1,
 		.null_fd = -1,
+		.child_fd = -1,
 		.spin = {.fd = -1},
 		.uid = geteuid(),
 	};

@@ -4,11 +4,12 @@
  *
  * Executing a program takes up to a millisecond, and its path may lead through one of our own mounts:
  * a loop that waited for it would wait for itself. So the child runs on our memory, on a stack of its
- * own, beside us, and the end of a pipe that is close-on-exec tells that it executes, or why not. (Most
- * ways of making a process copy our page tables, or stop us until the child executes.)
+ * own, beside us. (Most ways of making a process copy our page tables, or stop us until the child
+ * executes.) Nobody has to be told that it executes; that it could not is seen when it has ended.
  *
  * Invariants:
- * - What the child uses stays where it is until the pipe has ended, whatever happens.
+ * - What the child uses stays where it is until the kernel has cleared `in_use`, which it does when the
+ *   child lets go of our memory: by executing, or by ending.
  * - The child shares our thread-local storage: it makes system calls by itself, not through the C
  *   library, which would write to our errno.
  * - No handler of a signal runs in it: all signals are blocked until it has no handler any more.
@@ -18,7 +19,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,14 +29,15 @@
 #include "daemon.h"
 
 #define STACK_SIZE 16384
+#define SIGNAL_BIT(sig) (1ull << ((sig)-1))
 
+/* What the child uses. */
 struct start {
-	uv_poll_t poll; /* of the pipe */
-	LIST_ENTRY(start) link;
-	struct program *p; /* NULL: nobody wants to know any more */
 	char *const *argv, *const *env;
-	int fd, null_fd, nice;
-	int error; /* the child's */
+	int null_fd, nice;
+	uint64_t signals; /* that may be handled or ignored */
+	int error;	  /* why it could not execute */
+	pid_t in_use;	  /* by the child: its pid, or 0 */
 	_Alignas(16) char stack[STACK_SIZE];
 };
 
@@ -67,7 +71,7 @@ static long call(long nr, long a, long b, long c, long d)
 	return x0;
 }
 #else
-/* With a copy of the memory the C library's errno is the child's own. */
+/* With a copy of the memory the C library's errno is the child's own, and the rest is its own as well. */
 #define SHARE_MEMORY 0
 static long call(long nr, long a, long b, long c, long d)
 {
@@ -99,7 +103,8 @@ static int child(void *arg)
 	long rc = 0;
 
 	for (int sig = 1; sig < _NSIG; sig++)
-		call(SYS_rt_sigaction, sig, (long)&by_default, 0, sizeof(none));
+		if (s->signals & SIGNAL_BIT(sig))
+			call(SYS_rt_sigaction, sig, (long)&by_default, 0, sizeof(none));
 	call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, sizeof(none));
 	call(SYS_setsid, 0, 0, 0, 0);
 	call(SYS_setpriority, PRIO_PROCESS, 0, s->nice, 0);
@@ -111,13 +116,56 @@ static int child(void *arg)
 	if (rc >= 0)
 		rc = call(SYS_execve, (long)s->argv[0], (long)s->argv, (long)s->env, 0);
 	s->error = (int)rc;
-	if (!SHARE_MEMORY)
-		call(SYS_write, s->fd, (long)&s->error, sizeof(s->error), 0);
 	/* Ends the child. */
 	return 127;
 }
 
 /* ---- in the daemon -------------------------------------------------------------------------- */
+
+/* A child with a copy of our memory has to be able to tell why it could not execute. */
+static struct start *start_new(void)
+{
+	struct start *s;
+
+	if (SHARE_MEMORY)
+		return malloc(sizeof(*s));
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return s == MAP_FAILED ? NULL : s;
+}
+
+static void start_free(struct start *s)
+{
+	if (SHARE_MEMORY)
+		free(s);
+	else if (s)
+		munmap(s, sizeof(*s));
+}
+
+/* What P's child was started with and does not use any more; NULL: it does, or it has been given up. */
+static struct start *give_up(struct program *p)
+{
+	struct start *s = p->start;
+
+	if (!s || __atomic_load_n(&s->in_use, __ATOMIC_ACQUIRE))
+		return NULL;
+	p->start = NULL;
+	p->error = s->error;
+	return s;
+}
+
+/* One that is no longer in use, or a new one. NULL: out of memory. */
+static struct start *start_get(struct daemon *d)
+{
+	struct program *p;
+	struct start *s;
+
+	LIST_FOREACH(p, &d->programs, link) {
+		s = give_up(p);
+		if (s)
+			return s;
+	}
+	return start_new();
+}
 
 /* Has it ended? Then P is used up. */
 static void look(struct program *p)
@@ -127,56 +175,70 @@ static void look(struct program *p)
 	if (waitpid(p->pid, &status, WNOHANG) != p->pid)
 		return;
 	LIST_REMOVE(p, link);
-	p->on_end(p, status);
+	if (p->start)
+		p->start->in_use = 0;
+	start_free(give_up(p));
+	p->on_end(p, p->error, status);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void look_at_all(struct daemon *d)
 {
-	free(handle->data);
-}
-
-/* The pipe has ended: the program executes, or the child has told why not and is ending. */
-static void on_pipe(uv_poll_t *poll, int status, int events)
-{
-	struct start *s = poll->data;
-	struct program *p = s->p;
-	int error = s->error;
-
-	(void)status;
-	(void)events;
-	/* Where it has a copy of the memory. */
-	if (!SHARE_MEMORY && read(s->fd, &error, sizeof(error)) != sizeof(error))
-		error = 0;
-	LIST_REMOVE(s, link);
-	/*
-	 * In this order: other children that do not execute yet have the pipe open too, so closing it
-	 * does not end its being polled, which would go on under a number that is another pipe's.
-	 */
-	uv_close((uv_handle_t *)poll, on_closed);
-	close(s->fd);
-	if (error) {
-		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		p->on_start(p, error);
-		return;
-	}
-	LIST_INSERT_HEAD(&p->d->programs, p, link);
-	p->on_start(p, 0);
-	/* It may have ended already, before its signal could have told us anything. */
-	look(p);
-}
-
-static void on_child(uv_signal_t *handle, int signum)
-{
-	struct daemon *d = handle->data;
 	struct program *p, *next;
 
-	(void)signum;
-	/* One signal may stand for several; each is asked, as there are few. */
 	for (p = LIST_FIRST(&d->programs); p; p = next) {
 		next = LIST_NEXT(p, link);
 		look(p);
 	}
+}
+
+static struct program *program_of(struct daemon *d, pid_t pid)
+{
+	struct program *p;
+
+	LIST_FOREACH(p, &d->programs, link)
+		if (p->pid == pid)
+			return p;
+	return NULL;
+}
+
+/* One signal may stand for several children. */
+static void on_child(uv_poll_t *poll, int status, int events)
+{
+	struct daemon *d = poll->data;
+	struct signalfd_siginfo ignored;
+	struct program *p;
+	siginfo_t ended;
+
+	(void)status;
+	(void)events;
+	if (read(d->child_fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
+		return;
+	for (;;) {
+		ended.si_pid = 0;
+		if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) || !ended.si_pid)
+			return;
+		p = program_of(d, ended.si_pid);
+		if (!p)
+			break;
+		look(p);
+	}
+	/* Somebody else's child, say a plug-in's: it is his to wait for, and hides those behind it. */
+	look_at_all(d);
+}
+
+/* Those of the daemon itself have been set by the time it starts programs; plug-ins set what they like. */
+static uint64_t signals_in_use(struct daemon *d)
+{
+	struct kernel_sigaction action;
+
+	if (d->n_plugins)
+		return ~0ull;
+	for (int sig = 1; sig < _NSIG && !d->signals_known; sig++)
+		if (!syscall(SYS_rt_sigaction, sig, NULL, &action, sizeof(action.mask)) &&
+		    action.handler)
+			d->signals |= SIGNAL_BIT(sig);
+	d->signals_known = true;
+	return d->signals;
 }
 
 static pid_t make_child(struct start *s)
@@ -187,7 +249,8 @@ static pid_t make_child(struct start *s)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = clone(child, s->stack + sizeof(s->stack), SHARE_MEMORY | SIGCHLD, s);
+	pid = clone(child, s->stack + sizeof(s->stack),
+		    SHARE_MEMORY | SIGCHLD | CLONE_CHILD_CLEARTID, s, NULL, NULL, &s->in_use);
 	err = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return pid < 0 ? -err : pid;
@@ -195,47 +258,39 @@ static pid_t make_child(struct start *s)
 
 int program_start(struct daemon *d, struct program *p)
 {
-	struct start *s = malloc(sizeof(*s));
-	int fds[2];
+	struct start *s = start_get(d);
 
 	if (!s)
 		return -ENOMEM;
-	if (pipe2(fds, O_CLOEXEC)) {
-		free(s);
-		return -errno;
-	}
-	s->p = p;
 	s->argv = p->argv;
 	s->env = p->env;
-	s->fd = SHARE_MEMORY ? fds[0] : fds[1];
 	s->null_fd = d->null_fd;
 	s->nice = d->nice;
+	s->signals = signals_in_use(d);
 	s->error = 0;
+	s->in_use = 1;
 	p->d = d;
+	p->error = 0;
 	p->pid = make_child(s);
-	close(fds[1]);
-	s->fd = fds[0];
 	if (p->pid < 0) {
-		close(fds[0]);
-		free(s);
+		start_free(s);
 		return p->pid;
 	}
-	/* These cannot fail: it is a descriptor that can be polled. */
-	uv_poll_init(&d->loop, &s->poll, fds[0]);
-	s->poll.data = s;
-	LIST_INSERT_HEAD(&d->starts, s, link);
-	uv_poll_start(&s->poll, UV_READABLE, on_pipe);
+	p->start = s;
+	LIST_INSERT_HEAD(&d->programs, p, link);
 	return 0;
 }
 
-void program_forget(struct daemon *d, struct program *p)
+bool program_forget(struct program *p)
 {
-	(void)d;
 	LIST_REMOVE(p, link);
+	start_free(give_up(p));
+	return !p->start;
 }
 
 int programs_start(struct daemon *d)
 {
+	sigset_t set;
 	int rc;
 
 	/* Out of the way of where the child puts it. */
@@ -245,20 +300,22 @@ int programs_start(struct daemon *d)
 		close(rc);
 	if (d->null_fd < 0)
 		return -errno;
-	rc = uv_signal_init(&d->loop, &d->on_child);
+	/* Threads that plug-ins make inherit that it is blocked: it is for us. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	d->child_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (d->child_fd < 0)
+		return -errno;
+	rc = uv_poll_init(&d->loop, &d->on_child, d->child_fd);
 	if (rc)
 		return rc;
 	d->on_child.data = d;
-	return uv_signal_start(&d->on_child, on_child, SIGCHLD);
+	return uv_poll_start(&d->on_child, UV_READABLE, on_child);
 }
 
 void programs_stop(struct daemon *d)
 {
-	struct start *s;
-
-	/* They go on by themselves, with what is theirs: it is not freed. */
-	LIST_FOREACH(s, &d->starts, link)
-		uv_close((uv_handle_t *)&s->poll, NULL);
 	if (d->on_child.data)
 		uv_close((uv_handle_t *)&d->on_child, NULL);
 }
@@ -267,4 +324,6 @@ void programs_free(struct daemon *d)
 {
 	if (d->null_fd >= 0)
 		close(d->null_fd);
+	if (d->child_fd >= 0)
+		close(d->child_fd);
 }

@@ -86,9 +86,12 @@ static void look(struct spin *s, uint64_t now)
 	s->looked = now;
 }
 
-static bool may_spin(const struct spin *s, uint64_t now)
+/* Agents will come to us, but need the CPU until they do. */
+static bool may_spin(const struct daemon *d, uint64_t now)
 {
-	return s->misses < MOST_MISSES && now >= s->busy_until;
+	const struct spin *s = &d->spin;
+
+	return s->misses < MOST_MISSES && now >= s->busy_until && !agents_are_fresh(d);
 }
 
 bool spin_request(struct daemon *d)
@@ -103,7 +106,7 @@ bool spin_request(struct daemon *d)
 	if (now - s->last < SPIN_NS)
 		s->misses = 0;
 	s->last = now;
-	return may_spin(s, now);
+	return may_spin(d, now);
 }
 
 void spin_before_sleep(struct daemon *d)
@@ -115,7 +118,7 @@ void spin_before_sleep(struct daemon *d)
 	if (!s->possible)
 		return;
 	now = uv_hrtime();
-	if (may_spin(s, now) && now - s->last < SPIN_NS) {
+	if (may_spin(d, now) && now - s->last < SPIN_NS) {
 		if (!active)
 			uv_idle_start(&s->idle, on_idle);
 	} else if (active) {
