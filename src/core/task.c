@@ -471,7 +471,7 @@ static bool pids_reserve(struct pid_array *a, size_t more)
 	size_t cap = a->n + more;
 	pid_t *pids;
 
-	if (cap <= a->cap)
+	if (a->pids && cap <= a->cap)
 		return true;
 	if (cap < 2 * a->cap)
 		cap = 2 * a->cap;
@@ -497,9 +497,9 @@ static void list_cset(const struct core *core, const struct cset *cset, struct p
 {
 	uint32_t tid = cset->first;
 
-	if (!pids_reserve(a, cset->n_tasks))
+	if (!cset->n_tasks || !pids_reserve(a, cset->n_tasks))
 		return;
-	while (tid) {
+	for (uint32_t i = 0; i < cset->n_tasks; i++) {
 		const struct task *task = task_at(core, tid);
 
 		a->pids[a->n++] = (pid_t)(a->tgids ? task->tgid : tid);
