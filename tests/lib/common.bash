@@ -137,7 +137,7 @@ ucg_teardown() {
 	for name in "${UCG_V1[@]}"; do
 		ucg_v1_remove "$name" || status=1
 	done
-	if [ -s "$UCGROUPD_LOG" ]; then
+	if [ -s "$UCGROUPD_LOG" ] && [ -z "${UCG_QUIET-}" ]; then
 		echo "what the daemon said last:" >&2
 		tail -n 40 "$UCGROUPD_LOG" >&2
 	fi
