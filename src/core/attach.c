@@ -163,7 +163,7 @@ int attach_look_at(struct core *core, pid_t tid, struct core_task_info *info, in
 	}
 }
 
-static struct cgroup *place_cgroup(const struct hierarchy *h, struct core_place place)
+struct cgroup *attach_place_cgroup(const struct hierarchy *h, struct core_place place)
 {
 	struct cset *cset = cset_by_id(h->core, place.cset);
 
@@ -181,7 +181,7 @@ static bool look_quickly(const struct cgroup *cgrp, struct swap *s)
 
 	if (!core->ops->task_place || !core->ops->task_place(core->arg, s->tid, &s->from, &s->tgid))
 		return false;
-	in = place_cgroup(cgrp->h, s->from);
+	in = attach_place_cgroup(cgrp->h, s->from);
 	return in && in != cgrp;
 }
 
@@ -226,7 +226,7 @@ static int attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *c
 	err = attach_look_at(core, tid, &info, tries);
 	if (!err)
 		err = attach_may(cred, &info, false);
-	if (err || place_cgroup(cgrp->h, info.place) == cgrp)
+	if (err || attach_place_cgroup(cgrp->h, info.place) == cgrp)
 		return err;
 	core_replay(core);
 	task = (struct cgroup_task){.tid = tid, .tgid = info.tgid};
@@ -332,15 +332,15 @@ int core_attach_task(struct cgroup *cgrp, pid_t tid, const struct core_cred *cre
 int core_task_cgroup(struct core *core, pid_t tid, struct hierarchy *h, struct cgroup **cgrp)
 {
 	struct core_task_info info;
-	struct cset *cset;
 	int err;
 
 	core_settle(core);
 	err = attach_look_at(core, tid, &info, TRIES);
 	if (err) /* of one that is still being born nobody can have been told */
 		return err == -ERESTART ? -ESRCH : err;
-	cset = cset_by_id(core, info.place.cset);
-	*cgrp = cset ? cset_cgroup(cset, h) : h->root;
+	*cgrp = attach_place_cgroup(h, info.place);
+	if (!*cgrp)
+		*cgrp = h->root;
 	return 0;
 }
 

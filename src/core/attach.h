@@ -32,6 +32,9 @@ int attach_ask(struct cgroup *cgrp, const struct cgroup_task *task);
 void attach_cancel(struct cgroup *cgrp, const struct cgroup_task *task);
 void attach_done(struct cgroup *cgrp, struct cgroup *old, const struct cgroup_task *task);
 
+/* The cgroup of H that is meant by PLACE; NULL: that is the place of nobody. */
+struct cgroup *attach_place_cgroup(const struct hierarchy *h, struct core_place place);
+
 /* May this be moved by CRED? 0, -EINVAL, -EACCES. A process is judged by its leader. */
 int attach_may(const struct core_cred *cred, const struct core_task_info *info, bool process);
 

@@ -68,9 +68,7 @@ struct process_move {
 
 static struct cgroup *thread_cgroup(const struct process_move *m, const struct core_thread *thread)
 {
-	struct cset *cset = cset_by_id(m->cgrp->h->core, thread->place.cset);
-
-	return cset ? cset_cgroup(cset, m->cgrp->h) : NULL;
+	return attach_place_cgroup(m->cgrp->h, thread->place);
 }
 
 /* The place of one that has none is waited for. */

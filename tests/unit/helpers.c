@@ -183,3 +183,23 @@ const char *take_releases(struct hierarchy *h, char *buf, size_t size)
 	assert_int_equal(core_releases_pending(h), 0);
 	return buf;
 }
+
+struct fake_world *two_processes(struct fake_subsys *a, struct trace *trace, const char *opts,
+				 struct hierarchy **h)
+{
+	struct fake_world *fw = fw_new(256);
+
+	fake_subsys_init(a, "a", trace, false);
+	fake_subsys_register(fw, a);
+	*h = mount_ok(fw, opts);
+	trace_clear(trace);
+	for (pid_t tid = 10; tid < 14; tid++)
+		fw_spawn(fw, tid, 10);
+	fw_spawn(fw, 20, 20);
+	return fw;
+}
+
+void wait_in_vain(struct fake_world *fw)
+{
+	(void)fw;
+}

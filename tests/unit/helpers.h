@@ -132,4 +132,15 @@ void fake_subsys_init(struct fake_subsys *fs, const char *name, struct trace *tr
 void fake_subsys_register(struct fake_world *fw, struct fake_subsys *fs);
 struct fake_css *fake_css_of(struct cgroup *cgrp, struct fake_subsys *fs);
 
+/* ---- a world to move tasks in ---- */
+
+/*
+ * Process 10 of the threads 10 to 13, and process 20 of one; the subsystem "a", which is A; and *H, mounted
+ * with OPTS.
+ */
+struct fake_world *two_processes(struct fake_subsys *a, struct trace *trace, const char *opts,
+				 struct hierarchy **h);
+/* For fw->on_pause: births under way do not finish. */
+void wait_in_vain(struct fake_world *fw);
+
 #endif

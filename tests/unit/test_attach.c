@@ -10,16 +10,7 @@ static struct fake_subsys a;
 
 static struct fake_world *world(struct hierarchy **h, const char *opts)
 {
-	struct fake_world *fw = fw_new(256);
-
-	fake_subsys_init(&a, "a", &trace, false);
-	fake_subsys_register(fw, &a);
-	*h = mount_ok(fw, opts);
-	trace_clear(&trace);
-	for (pid_t tid = 10; tid < 14; tid++)
-		fw_spawn(fw, tid, 10); /* one process of four threads */
-	fw_spawn(fw, 20, 20);
-	return fw;
+	return two_processes(&a, &trace, opts, h);
 }
 
 static uint32_t cset_of(struct fake_world *fw, pid_t tid)
@@ -365,11 +356,6 @@ static void test_never_born(void **state)
 	assert_int_equal(core_attach_process(g2, 21, &root_cred), -ESRCH);
 	assert_tasks(g, 20);
 	fw_free(fw);
-}
-
-static void wait_in_vain(struct fake_world *fw)
-{
-	(void)fw;
 }
 
 /* The maker waits for a CPU: whoever asks is to come back, soon, and nothing has changed. */

@@ -20,24 +20,10 @@ void *__wrap_realloc(void *p, size_t size)
 static struct trace trace;
 static struct fake_subsys a;
 
-/* A process of four threads and one of one, in a hierarchy where subsystem "a" has a say or nobody. */
+/* A hierarchy where subsystem "a" has a say, or nobody. */
 static struct fake_world *world(struct hierarchy **h, bool a_say)
 {
-	struct fake_world *fw = fw_new(256);
-
-	fake_subsys_init(&a, "a", &trace, false);
-	fake_subsys_register(fw, &a);
-	*h = mount_ok(fw, a_say ? "a" : "none,name=x");
-	trace_clear(&trace);
-	for (pid_t tid = 10; tid < 14; tid++)
-		fw_spawn(fw, tid, 10);
-	fw_spawn(fw, 20, 20);
-	return fw;
-}
-
-static void nothing_happens(struct fake_world *fw)
-{
-	(void)fw;
+	return two_processes(&a, &trace, a_say ? "a" : "none,name=x", h);
 }
 
 static size_t n_csets_of(struct fake_world *fw)
@@ -203,18 +189,30 @@ static void fork_one(struct fake_world *fw, pid_t tid)
 		fw_fork(fw, tid, 50, 0);
 }
 
-static void test_one_dies_before(void **state)
+typedef void (*hook)(struct fake_world *fw, pid_t tid);
+
+/* 10, 11 and 12 into *G, while something happens to 11. What comes of it for 11: OF_11. */
+static struct fake_world *move_three(hook before, hook after, int of_11, struct cgroup **g)
 {
 	struct core_attach v[] = {{10, AGAIN}, {11, AGAIN}, {12, AGAIN}};
 	struct hierarchy *h;
 	struct fake_world *fw = world(&h, false);
-	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+
+	*g = mkdir_ok(hierarchy_root(h), "g");
+	victim = 11;
+	fw->on_move = before;
+	fw->on_moved = after;
+	core_attach_tasks(*g, v, ARRAY_SIZE(v), &root_cred);
+	check_results(v, (const int[]){0, of_11, 0}, 3);
+	return fw;
+}
+
+static void test_one_dies_before(void **state)
+{
+	struct cgroup *g;
+	struct fake_world *fw = move_three(exit_one, NULL, -ESRCH, &g);
 
 	(void)state;
-	victim = 11;
-	fw->on_move = exit_one;
-	core_attach_tasks(g, v, ARRAY_SIZE(v), &root_cred);
-	check_results(v, (const int[]){0, -ESRCH, 0}, 3);
 	assert_tasks(g, 10, 12);
 	fw_free(fw);
 }
@@ -241,16 +239,10 @@ static void test_one_dies_after(void **state)
 /* It has left the place it was seen at, and is looked at again. */
 static void test_one_has_moved_on(void **state)
 {
-	struct core_attach v[] = {{10, AGAIN}, {11, AGAIN}, {12, AGAIN}};
-	struct hierarchy *h;
-	struct fake_world *fw = world(&h, false);
-	struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
+	struct cgroup *g;
+	struct fake_world *fw = move_three(bump_one, NULL, 0, &g);
 
 	(void)state;
-	victim = 11;
-	fw->on_move = bump_one;
-	core_attach_tasks(g, v, ARRAY_SIZE(v), &root_cred);
-	check_results(v, (const int[]){0, 0, 0}, 3);
 	assert_tasks(g, 10, 11, 12);
 	fw_free(fw);
 }
@@ -258,24 +250,15 @@ static void test_one_has_moved_on(void **state)
 /* A child goes where its maker is at that moment. */
 static void test_one_forks(void **state)
 {
-	struct hierarchy *h;
+	struct cgroup *g;
+	struct fake_world *fw = move_three(fork_one, NULL, 0, &g);
 
 	(void)state;
-	for (int after = 0; after < 2; after++) {
-		struct core_attach v[] = {{10, AGAIN}, {11, AGAIN}, {12, AGAIN}};
-		struct fake_world *fw = world(&h, false);
-		struct cgroup *g = mkdir_ok(hierarchy_root(h), "g");
-
-		victim = 11;
-		*(after ? &fw->on_moved : &fw->on_move) = fork_one;
-		core_attach_tasks(g, v, ARRAY_SIZE(v), &root_cred);
-		check_results(v, (const int[]){0, 0, 0}, 3);
-		if (after)
-			assert_tasks(g, 10, 11, 12, 50);
-		else
-			assert_tasks(g, 10, 11, 12);
-		fw_free(fw);
-	}
+	assert_tasks(g, 10, 11, 12);
+	fw_free(fw);
+	fw = move_three(NULL, fork_one, 0, &g);
+	assert_tasks(g, 10, 11, 12, 50);
+	fw_free(fw);
 }
 
 /* One that is still being born is left for later, and the others are not kept waiting. */
@@ -289,7 +272,7 @@ static void test_unborn(void **state)
 	(void)state;
 	attach_ok(g, 20);
 	fw_fork_begin(fw, 20, 50, 0);
-	fw->on_pause = nothing_happens;
+	fw->on_pause = wait_in_vain;
 	core_attach_tasks(hierarchy_root(h), v, ARRAY_SIZE(v), &root_cred);
 	check_results(v, (const int[]){0, AGAIN, 0}, 3);
 	fw_fork_end(fw, 50);
@@ -416,7 +399,7 @@ static void test_many_unborn(void **state)
 
 	(void)state;
 	fw_fork_begin(fw, 20, 50, 0);
-	fw->on_pause = nothing_happens;
+	fw->on_pause = wait_in_vain;
 	for (int i = 0; i < 100; i++)
 		v[i] = (struct core_attach){i == 98 ? 10 : 50, AGAIN};
 	core_attach_tasks(g, v, 100, &root_cred);

@@ -10,23 +10,10 @@ static struct fake_subsys a;
 
 static struct fake_world *world(struct hierarchy **h, const char *opts)
 {
-	struct fake_world *fw = fw_new(256);
-
-	fake_subsys_init(&a, "a", &trace, false);
-	fake_subsys_register(fw, &a);
-	*h = mount_ok(fw, opts);
-	trace_clear(&trace);
-	for (pid_t tid = 10; tid < 14; tid++)
-		fw_spawn(fw, tid, 10); /* one process of four threads */
-	fw_spawn(fw, 20, 20);
-	return fw;
+	return two_processes(&a, &trace, opts, h);
 }
+
 static int hook_budget;
-
-static void wait_in_vain(struct fake_world *fw)
-{
-	(void)fw;
-}
 
 static void test_process(void **state)
 {
