@@ -96,6 +96,21 @@ static void test_told(void **state)
 	fw_free(fw);
 }
 
+/* Who is there already is not moved; but of one that cannot be moved that is no success. */
+static void test_there_already(void **state)
+{
+	struct core_attach v[] = {{10, AGAIN}, {12, AGAIN}};
+	struct hierarchy *h;
+	struct fake_world *fw = world(&h, false);
+
+	(void)state;
+	fw_task(fw, 12)->kthread = true;
+	core_attach_tasks(hierarchy_root(h), v, ARRAY_SIZE(v), &root_cred);
+	check_results(v, (const int[]){0, -EINVAL}, 2);
+	assert_int_equal(fw->n_moves, 0);
+	fw_free(fw);
+}
+
 static void test_user(void **state)
 {
 	struct core_attach v[] = {{10, AGAIN}, {11, AGAIN}, {20, AGAIN}, {99, AGAIN}};
@@ -420,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_there_already),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_dead_group),
 		cmocka_unit_test(test_hundreds),
